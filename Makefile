@@ -1,0 +1,79 @@
+# The same targets for people and for CI. `make` alone lists them.
+#
+#   PYTHON=…   a Python of 3.11 or later, if the one found is not the one wanted
+#   PORT=…     where `make run` and `make demo` listen, instead of 8400
+#   ARGS=…     further arguments for gaud serve, pytest or the demo
+
+SHELL := /bin/sh
+.DEFAULT_GOAL := help
+.PHONY: help run demo test check docs clean
+
+PORT ?=
+ARGS ?=
+PYTHON ?=
+
+bin := .venv/bin
+metadata := pyproject.toml gaud_core/pyproject.toml gaud_provider_litellm/pyproject.toml
+export PIP_DISABLE_PIP_VERSION_CHECK := 1
+export PIP_NO_INPUT := 1
+
+# $(call step,words,command): one line with the time it took; the command's output only if it fails.
+define step
+	@log=$$(mktemp); start=$$(date +%s); printf '%s … ' '$(1)'; \
+	if { $(2); } >"$$log" 2>&1; then echo "$$(( $$(date +%s) - start )) s"; rm -f "$$log"; \
+	else echo "failed after $$(( $$(date +%s) - start )) s:"; cat "$$log"; rm -f "$$log"; exit 1; fi
+endef
+
+# Sets $python to the first Python that is new enough, or says what is missing.
+define choose_python
+	for python in $(if $(PYTHON),"$(PYTHON)",python3 python3.13 python3.12 python3.11 python); do \
+	  "$$python" -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && break; python=; \
+	done; \
+	if [ -z "$$python" ]; then \
+	  echo "Gaud needs Python 3.11 or later, and $(if $(PYTHON),$(PYTHON) is none,none was found)."; \
+	  echo "Install one, or name it: make PYTHON=/path/to/python3.12"; exit 1; \
+	fi; \
+	if ! "$$python" -c 'import ensurepip, venv' 2>/dev/null; then \
+	  echo "$$python cannot make virtual environments. On Debian and Ubuntu: apt install python3-venv"; exit 1; \
+	fi
+endef
+
+help: ## List the targets
+	@grep -E '^[a-z]+:.*## ' Makefile | sed -E 's/^([a-z]+):.*## /  make \1	/' | expand -t 16
+
+run: .venv/installed ## Start Gaud on your llm-proxy.toml
+	@exec $(bin)/python -m gaud_core serve $(if $(PORT),--port $(PORT)) $(ARGS)
+
+demo: .venv/installed .venv-litellm/installed ## Start Gaud in front of a real LiteLLM, without any key, and call it
+	@PORT='$(PORT)' exec $(bin)/python examples/demo/demo.py $(ARGS)
+
+test: .venv/installed .venv-litellm/installed ## Run every test, those with the real LiteLLM too
+	@GAUD_TEST_LITELLM='$(CURDIR)/.venv-litellm/bin/litellm' $(bin)/python -m pytest $(ARGS)
+
+check: .venv/installed ## Check format, lint, types, imports and the examples in the docs
+	$(call step,Format,$(bin)/ruff format --check .)
+	$(call step,Lint,$(bin)/ruff check .)
+	$(call step,Types,$(bin)/python -m mypy)
+	$(call step,Imports between modules,cd gaud_core/src && ../../$(bin)/lint-imports --config ../../pyproject.toml)
+	$(call step,Examples in the docs,$(bin)/python -m pytest -q tests/docs)
+
+docs: .venv/installed ## Run the examples in README and docs, with their output
+	@$(bin)/python -m pytest tests/docs $(ARGS)
+
+clean: ## Remove the environments and everything that tools left behind
+	@rm -rf .venv .venv-litellm dist .ruff_cache .mypy_cache .pytest_cache .import_linter_cache .hypothesis
+	@find . -name __pycache__ -type d -prune -exec rm -rf {} +
+
+.venv/installed: constraints.txt $(metadata)
+	@$(choose_python); "$$python" -m venv .venv
+	$(call step,Preparing .venv,$(bin)/python -m pip install -c constraints.txt pip)
+	$(call step,Installing Gaud and its tools into .venv,$(bin)/python -m pip install -c constraints.txt \
+	  --build-constraint constraints.txt -e "./gaud_core[testing]" -e ./gaud_provider_litellm --group dev)
+	@touch $@
+
+.venv-litellm/installed: constraints-litellm.txt
+	@$(choose_python); "$$python" -m venv .venv-litellm
+	$(call step,Preparing .venv-litellm,.venv-litellm/bin/python -m pip install -c constraints-litellm.txt pip)
+	$(call step,Installing the real LiteLLM into .venv-litellm (700 MB; minutes),.venv-litellm/bin/python -m pip \
+	  install -c constraints-litellm.txt "litellm[proxy]")
+	@touch $@

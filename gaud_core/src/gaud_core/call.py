@@ -1,0 +1,190 @@
+"""What crosses the boundary between the gateway and a provider: Body, Call, Reply, Usage."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from functools import cached_property
+from typing import Any
+
+import attrs
+import msgspec
+
+from gaud_core.errors import BadRequest
+from gaud_core.splice import append_member, members, replace_members
+
+__all__ = ["Body", "Call", "Reply", "Usage"]
+
+Headers = tuple[tuple[str, str], ...]
+
+
+class _Routing(msgspec.Struct):
+    """The only members that the gateway reads; everything else is checked for syntax and skipped."""
+
+    model: Any = msgspec.UNSET
+    stream: Any = msgspec.UNSET
+    stream_options: Any = msgspec.UNSET
+
+
+_routing = msgspec.json.Decoder(_Routing)
+
+
+@attrs.frozen
+class Body:
+    """A JSON request body, byte for byte as the client sent it.
+
+    `Body.parse` raises BadRequest for what no upstream could read. `raw` is what travels on; `json()`
+    is for providers that translate, and costs a full decode the first time.
+    """
+
+    raw: bytes
+    model: str
+    stream: bool = False
+    stream_options: Any = msgspec.UNSET
+
+    @classmethod
+    def parse(cls, raw: bytes) -> Body:
+        """Check the bytes once and read what routing needs; of a repeated member the last one counts."""
+        routing = _decode(raw)
+        return cls(raw, _model_name(routing.model), routing.stream is True, routing.stream_options)
+
+    @property
+    def asks_for_usage(self) -> bool:
+        """Whether the client wants the usage chunk of a stream."""
+        return isinstance(self.stream_options, dict) and self.stream_options.get("include_usage") is True
+
+    def json(self) -> dict[str, Any]:
+        """The decoded body, shared by all callers: read it, do not change it."""
+        return self._decoded
+
+    @cached_property
+    def _decoded(self) -> dict[str, Any]:
+        decoded: dict[str, Any] = json.loads(self.raw)
+        return decoded
+
+    def with_model(self, model: str) -> Body:
+        """The same bytes with another model name, in each place where the name stands."""
+        if model == self.model:
+            return self
+        name = json.dumps(model, ensure_ascii=False).encode()
+        return attrs.evolve(self, raw=replace_members(self.raw, "model", name), model=model)
+
+    def asking_for_usage(self) -> Body:
+        """The same bytes with `stream_options.include_usage` set, for the books."""
+        if self.asks_for_usage:
+            return self
+        if self.stream_options is msgspec.UNSET:
+            return attrs.evolve(self, raw=append_member(self.raw, "stream_options", b'{"include_usage":true}'))
+        if self.stream_options is None:
+            return attrs.evolve(self, raw=replace_members(self.raw, "stream_options", b'{"include_usage":true}'))
+        if isinstance(self.stream_options, dict):
+            return attrs.evolve(self, raw=replace_members(self.raw, "stream_options", self._options_with_usage()))
+        return self  # not an object: the upstream's own complaint is the best answer
+
+    def _options_with_usage(self) -> bytes:
+        *_, (begin, end) = [(begin, end) for name, begin, end in members(self.raw) if name == "stream_options"]
+        options = self.raw[begin:end]
+        if "include_usage" in self.stream_options:
+            return replace_members(options, "include_usage", b"true")
+        return append_member(options, "include_usage", b"true") if self.stream_options else b'{"include_usage":true}'
+
+
+@attrs.frozen
+class Usage:
+    """Tokens as the upstream counted them; `cost_usd` is its own price of the call, as it spelled it."""
+
+    input_tokens: int = 0
+    output_tokens: int = 0
+    cached_tokens: int = 0
+    reasoning_tokens: int = 0
+    cost_usd: str | None = None
+
+
+@attrs.frozen
+class Call:
+    """One request on its way to a provider.
+
+    `model` is the name without the routing prefix and stands in `body` already. `headers` are those of
+    the client's that may travel: names in lower case, no credentials, nothing hop-by-hop. `user` is who
+    calls, once users exist.
+    """
+
+    id: str
+    endpoint: str
+    model: str
+    body: Body
+    headers: Mapping[str, str] = attrs.field(factory=dict)
+    user: str | None = None
+
+    @property
+    def stream(self) -> bool:
+        """Whether the client asked for a stream."""
+        return self.body.stream
+
+
+async def _nothing() -> None:
+    """Close nothing."""
+
+
+@attrs.frozen
+class Reply:
+    """A provider's answer: the upstream's status and bytes, or a stream of them.
+
+    `headers` have names in lower case. An iterator in `content` may raise ProviderError when the
+    upstream breaks. The gateway calls `aclose` exactly once, also when the client leaves.
+    """
+
+    status: int
+    headers: Headers
+    content: bytes | AsyncIterator[bytes]
+    aclose: Callable[[], Awaitable[None]] = _nothing
+
+    def header(self, name: str, default: str = "") -> str:
+        """The first header of that name (lower case), or the default."""
+        return next((value for key, value in self.headers if key == name), default)
+
+
+def _decode(raw: bytes) -> _Routing:
+    if not raw.strip():
+        raise BadRequest("The request has no body. Send a JSON object with at least `model` and `messages`.")
+    try:
+        str(raw, "utf-8")  # msgspec does not look inside the strings it skips
+        return _routing.decode(raw)
+    except UnicodeDecodeError as error:
+        raise BadRequest(f"The request body is not valid UTF-8: {error.reason} at byte {error.start}.") from None
+    except RecursionError:
+        raise BadRequest("The request body is nested too deeply.") from None
+    except msgspec.ValidationError as error:
+        found = str(error).rpartition("got ")[2].strip("`")
+        raise BadRequest(f"The request body must be a JSON object; this one is a JSON {found}.") from None
+    except msgspec.DecodeError as error:
+        return _decode_slowly(raw, str(error))
+
+
+def _decode_slowly(raw: bytes, reason: str) -> _Routing:
+    """Accept lone surrogate escapes, which JSON's grammar allows and the fast parser does not."""
+    if "escape" in reason:
+        try:
+            decoded = json.loads(raw, parse_int=str, parse_constant=_no_constant)
+        except (ValueError, RecursionError):
+            decoded = None
+        if isinstance(decoded, dict):
+            return _Routing(**{key: decoded[key] for key in _Routing.__struct_fields__ if key in decoded})
+    what = reason.replace("JSON is malformed: ", "").replace("Input data was truncated", "it ends too early")
+    raise BadRequest(f"The request body is not valid JSON: {what}.")
+
+
+def _no_constant(name: str) -> Any:
+    raise ValueError(f"{name} is not JSON")
+
+
+def _model_name(model: Any) -> str:
+    if model is msgspec.UNSET:
+        raise BadRequest("The request names no `model`.", param="model", code="missing_model")
+    if not isinstance(model, str):
+        raise BadRequest("`model` must be a string.", param="model", code="invalid_model")
+    if not model.strip():
+        raise BadRequest("`model` is empty.", param="model", code="missing_model")
+    if not model.isprintable():
+        raise BadRequest("`model` holds characters that no model name has.", param="model", code="invalid_model")
+    return model

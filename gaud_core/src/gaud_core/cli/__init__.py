@@ -1,0 +1,59 @@
+"""The `gaud` command: one small module for each subcommand, imported only when it runs."""
+
+from __future__ import annotations
+
+import importlib
+import sys
+
+import click
+
+from gaud_core._version import __version__
+from gaud_core.errors import ConfigError, GaudError
+
+__all__ = ["main"]
+
+EXIT_CONFIG = 2
+_COMMANDS = {
+    "check": "Read the configuration and report every mistake.",
+    "models": "List the models of every configured provider.",
+    "providers": "List the installed providers and how they are configured.",
+    "serve": "Start the gateway.",
+}
+
+
+class _Commands(click.Group):
+    """Looks a command up by the name of its module."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        """Give the names in the order of the alphabet."""
+        return sorted(_COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        """Import the command's module and give its command."""
+        if cmd_name not in _COMMANDS:
+            return None
+        command: click.Command = importlib.import_module(f"gaud_core.cli.{cmd_name}").command
+        return command
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """List the commands without importing any of them."""
+        with formatter.section("Commands"):
+            formatter.write_dl(sorted(_COMMANDS.items()))
+
+
+@click.command(cls=_Commands, context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(__version__, prog_name="gaud", message="%(prog)s %(version)s")
+def _gaud() -> None:
+    """Gaud: an OpenAI-compatible gateway for many users and many LLM upstreams."""
+
+
+def main() -> None:
+    """Run the command line; mistakes in the configuration end with exit code 2."""
+    try:
+        _gaud(prog_name="gaud")
+    except ConfigError as error:
+        print(error, file=sys.stderr)
+        sys.exit(EXIT_CONFIG)
+    except GaudError as error:
+        print(error, file=sys.stderr)
+        sys.exit(1)

@@ -1,0 +1,76 @@
+"""`gaud models`: ask every configured provider for its models."""
+
+from __future__ import annotations
+
+import asyncio
+from decimal import Decimal
+
+import click
+
+from gaud_core.cli.common import Setup, config_option, read_setup, secrets_of, table
+from gaud_core.errors import ApiError
+from gaud_core.gateway.instance import Instance
+from gaud_core.observe.logs import set_up_logging
+from gaud_core.provider import Model
+
+__all__ = ["command"]
+
+_HEAD = ("MODEL", "INPUT $/M", "OUTPUT $/M", "CONTEXT")
+_NANO = Decimal(10) ** 9
+
+
+@click.command("models")
+@config_option
+def command(config_path: str | None) -> None:
+    """List the models of every configured provider; exit code 1 if one cannot be asked."""
+    setup = read_setup(config_path)
+    set_up_logging("warning", as_json=False, secrets=secrets_of(setup.config))
+    instances, failures = asyncio.run(_ask(setup))
+    rows = [_row(instance, model) for instance in instances for model in instance.models]
+    click.echo(table(_HEAD, rows) if rows else _nothing(instances))
+    for name, reason in failures.items():
+        click.echo(f"\n{name}: {reason}", err=True)
+    if failures:
+        raise SystemExit(1)
+
+
+async def _ask(setup: Setup) -> tuple[list[Instance], dict[str, str]]:
+    from gaud_core.access import Keys
+    from gaud_core.gateway.gateway import Gateway
+
+    gateway = Gateway(setup.config, setup.plugins, Keys())
+    instances, failures = gateway.build()
+    found = list(instances.values())
+    outcomes = await asyncio.gather(*(_discover(instance) for instance in found))
+    failures |= {instance.name: reason for instance, reason in zip(found, outcomes) if reason}
+    await gateway.stop()
+    return found, failures
+
+
+async def _discover(instance: Instance) -> str:
+    await instance.start()
+    if instance.reason:
+        return instance.reason
+    try:
+        await instance.discover()
+    except ApiError as error:
+        return f"{error.message} {error.hint or ''}".strip()
+    return ""
+
+
+def _row(instance: Instance, model: Model) -> tuple[str, ...]:
+    price = model.price
+    costs = (price.input, price.output) if price else (None, None)
+    limit = model.max_input_tokens
+    name = f"{instance.name}:{model.id}"
+    return name, *(_dollars(cost) for cost in costs), f"{limit:,}" if limit else "?"
+
+
+def _dollars(nanos: int | None) -> str:
+    return "?" if nanos is None else f"{(nanos / _NANO).normalize():f}"
+
+
+def _nothing(instances: list[Instance]) -> str:
+    if instances:
+        return "No models are listed."
+    return "No provider is configured; `gaud providers` lists the installed ones."

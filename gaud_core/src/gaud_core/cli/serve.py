@@ -1,0 +1,157 @@
+"""`gaud serve`: start the gateway and say where it listens."""
+
+from __future__ import annotations
+
+import errno
+import logging
+import socket
+from collections.abc import Iterable
+from typing import TYPE_CHECKING
+
+import attrs
+import click
+
+from gaud_core._version import __version__
+from gaud_core.cli.common import Setup, config_option, read_setup, secrets_of
+from gaud_core.config import Config, network_problem
+from gaud_core.errors import ConfigError, GaudError
+from gaud_core.gateway.plugins import Plugin
+from gaud_core.observe.logs import set_up_logging
+from gaud_core.settings import describe
+
+if TYPE_CHECKING:
+    from gaud_core.access import Keys
+
+__all__ = ["command"]
+
+_KEEP_ALIVE_SECS = 75  # longer than the pools of clients and proxies, so that they close first
+_BACKLOG = 2048
+
+log = logging.getLogger("gaud")
+
+
+@click.command("serve")
+@config_option
+@click.option("--host", help="Address to listen on, instead of server.host.")
+@click.option("--port", type=click.IntRange(0, 65535), help="Port to listen on, instead of server.port.")
+def command(config_path: str | None, host: str | None, port: int | None) -> None:
+    """Start the gateway; Ctrl-C stops it after the running calls."""
+    setup = _with_flags(read_setup(config_path), host, port)
+    _refuse_useless(setup)
+    config = setup.config
+    set_up_logging(config.logging.level, as_json=config.logging.json, secrets=secrets_of(config))
+    listening = _listen(config.server.host, config.server.port)
+    from gaud_core.access import open_keys
+
+    keys, made = open_keys(config)
+    _tell(setup, listening, made)
+    _run(setup, listening, keys)
+
+
+def _with_flags(setup: Setup, host: str | None, port: int | None) -> Setup:
+    flags = {"host": host, "port": port}
+    server = attrs.evolve(setup.config.server, **{k: v for k, v in flags.items() if v is not None})
+    problem = network_problem(server, setup.config.auth)
+    if problem:
+        raise ConfigError([problem])
+    return attrs.evolve(setup, config=attrs.evolve(setup.config, server=server))
+
+
+def _refuse_useless(setup: Setup) -> None:
+    """Refuse to start when mistakes in the configuration leave nothing to serve.
+
+    One bad section among good ones is left out and reported. A provider whose import fails is no mistake of
+    the configuration, and a gateway without any provider starts and says what to do.
+    """
+    instances = setup.config.instances.values()
+    broken = {plugin.name for plugin in setup.plugins if plugin.reason}
+    mistaken = [i for i in instances if i.problems and i.provider not in broken]
+    if mistaken and not any(instance.settings is not None for instance in instances):
+        raise ConfigError(setup.config.problems, source=str(setup.config.path or "the environment"))
+
+
+def _listen(host: str, port: int) -> socket.socket:
+    """Bind before anything else, so that a port in use is one sentence and not a traceback."""
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    listening = socket.socket(family, socket.SOCK_STREAM)
+    listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    try:
+        listening.bind((host, port))
+        listening.listen(_BACKLOG)
+    except OSError as error:
+        listening.close()
+        raise GaudError(_cannot_listen(host, port, error)) from None
+    return listening
+
+
+def _cannot_listen(host: str, port: int, error: OSError) -> str:
+    said = f"Gaud cannot listen on {host}:{port}: {(error.strerror or str(error)).lower()}."
+    if error.errno == errno.EADDRINUSE:
+        return f"{said} Stop what listens there, or take another port: gaud serve --port {port % 65535 + 1}"
+    if error.errno == errno.EACCES:
+        return f"{said} Ports below 1024 need rights that Gaud should not have; take 8400."
+    return f"{said} Check server.host."
+
+
+def _tell(setup: Setup, listening: socket.socket, made_key: str | None) -> None:
+    """Say on standard output what a person wants to know now; the log goes to standard error."""
+    config = setup.config
+    host, port = listening.getsockname()[:2]
+    click.echo(f"Gaud {__version__} listens on http://{f'[{host}]' if ':' in host else host}:{port}")
+    if made_key:
+        click.echo(_banner(made_key))
+    if not config.auth.enabled:
+        log.warning("auth.enabled is false: whoever reaches this address can spend your money")
+    for warning in config.warnings:
+        log.warning("%s", warning)
+    for plugin in setup.plugins:
+        if plugin.reason or plugin.warning:
+            log.warning("provider %s (%s): %s", plugin.name, plugin.distribution, plugin.reason or plugin.warning)
+    if not config.instances:
+        click.echo(_first_steps(setup.plugins))
+
+
+def _banner(key: str) -> str:
+    lines = ["Your administrator's key. It is shown this once; keep it safe:", "", key]
+    width = max(len(line) for line in lines)
+    edge = "+" + "-" * (width + 2) + "+"
+    return "\n".join([edge, *(f"| {line.ljust(width)} |" for line in lines), edge])
+
+
+def _first_steps(plugins: Iterable[Plugin]) -> str:
+    usable = [plugin for plugin in plugins if plugin.provider]
+    if not usable:
+        return "No provider is installed, so there is nothing to call yet. The README lists them."
+    steps = ["No provider is configured, so there is nothing to call yet. Write to ./llm-proxy.toml:"]
+    return "\n".join([*steps, *(_example(plugin) for plugin in usable), "or set the variables; then start Gaud again."])
+
+
+def _example(plugin: Plugin) -> str:
+    if plugin.provider is None:
+        return ""
+    needed = [option for option in describe(plugin.provider.settings_class) if option.required]
+    lines = [f'    {option.name} = "..."    # {option.help}' for option in needed]
+    return "\n".join(["", f"    [providers.{plugin.name}]", *lines, ""])
+
+
+def _run(setup: Setup, listening: socket.socket, keys: Keys) -> None:
+    import uvicorn
+
+    from gaud_core.app import create_app
+    from gaud_core.gateway.http_protocol import protocol_with_limit
+
+    server = setup.config.server
+    config = uvicorn.Config(
+        create_app(setup.config, plugins=setup.plugins, keys=keys),
+        http=protocol_with_limit(server.max_header_bytes),
+        ws="none",
+        lifespan="on",
+        log_config=None,
+        access_log=False,
+        server_header=False,
+        timeout_keep_alive=_KEEP_ALIVE_SECS,
+        timeout_graceful_shutdown=round(server.shutdown_secs),
+    )
+    logging.getLogger("uvicorn.error").setLevel(logging.WARNING)
+    uvicorn.Server(config).run(sockets=[listening])
+    log.info("stopped")

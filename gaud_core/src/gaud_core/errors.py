@@ -1,0 +1,219 @@
+"""Every error that Gaud raises on purpose, and OpenAI's envelope for those that a client sees.
+
+    GaudError
+    ├── ConfigError              the configuration is wrong; carries every mistake at once
+    ├── PluginError              a provider's distribution failed at a stage; only that provider suffers
+    └── ApiError                 becomes an HTTP answer
+        ├── BadRequest           400  the body or a header cannot be used
+        │   └── BodyTooLarge     413
+        ├── InvalidKey           401
+        ├── NotAllowed           403
+        ├── NotFound             404  no such route, model or provider
+        │   └── ModelNotFound    404
+        ├── MethodNotAllowed     405
+        ├── TooManyRequests      429  carries retry_after
+        └── ProviderError        the upstream or its provider failed; a plugin raises these
+            ├── UpstreamRefused  400, 401, 403, 404 or 429: the upstream said no
+            ├── UpstreamFailed   502  refused, reset, garbage
+            ├── Unavailable      503  known to be down; carries retry_after
+            └── UpstreamTimeout  504
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable
+from typing import Any, ClassVar
+
+import attrs
+
+__all__ = [
+    "ApiError",
+    "BadRequest",
+    "BodyTooLarge",
+    "ConfigError",
+    "GaudError",
+    "InvalidKey",
+    "MethodNotAllowed",
+    "ModelNotFound",
+    "NotAllowed",
+    "NotFound",
+    "PluginError",
+    "Problem",
+    "ProviderError",
+    "TooManyRequests",
+    "Unavailable",
+    "UpstreamFailed",
+    "UpstreamRefused",
+    "UpstreamTimeout",
+]
+
+
+class GaudError(Exception):
+    """The root of every error that Gaud raises on purpose."""
+
+
+@attrs.frozen
+class Problem:
+    """One mistake in the configuration: where it is, what is wrong, what would cure it.
+
+    `path` is dotted (`providers.acme.url`), or empty for the file as a whole.
+    """
+
+    path: str
+    message: str
+    cure: str = ""
+
+    def __str__(self) -> str:
+        where = f"{self.path}: " if self.path else ""
+        return f"{where}{self.message}" + (f" {self.cure}" if self.cure else "")
+
+
+class ConfigError(GaudError):
+    """The configuration cannot be used; `problems` holds every mistake, not just the first."""
+
+    def __init__(self, problems: Iterable[Problem], source: str = "") -> None:
+        self.problems = tuple(problems)
+        self.source = source
+        super().__init__(str(self))
+
+    def __str__(self) -> str:
+        count = len(self.problems)
+        where = f" in {self.source}" if self.source else ""
+        head = f"{count} mistake{'s' if count != 1 else ''}{where}:"
+        return "\n".join([head, *(f"  - {problem}" for problem in self.problems)])
+
+
+class PluginError(GaudError):
+    """A provider failed at `stage` (import, settings, start, health or serve), for `reason`."""
+
+    def __init__(self, name: str, stage: str, reason: str) -> None:
+        self.name, self.stage, self.reason = name, stage, reason
+        super().__init__(f"provider `{name}` failed at {stage}: {reason}")
+
+
+class ApiError(GaudError):
+    """An error with an HTTP status; `retry_after` is in seconds, `hint` names the cure."""
+
+    status: ClassVar[int] = 500
+    type: ClassVar[str] = "server_error"
+    code: ClassVar[str | None] = None
+
+    def __init__(
+        self,
+        message: str,
+        *,
+        status: int | None = None,
+        code: str | None = None,
+        param: str | None = None,
+        retry_after: int | None = None,
+        hint: str | None = None,
+    ) -> None:
+        super().__init__(message)
+        self.message = message
+        self.http_status = status or self.status
+        self.error_code = code or self.code
+        self.param = param
+        self.retry_after = retry_after
+        self.hint = hint
+
+    def payload(self) -> dict[str, Any]:
+        """OpenAI's error object, without the envelope."""
+        message = f"{self.message} {self.hint}" if self.hint else self.message
+        return {"message": message, "type": self.type, "param": self.param, "code": self.error_code}
+
+    def body(self) -> bytes:
+        """OpenAI's error envelope, ready to send."""
+        return json.dumps({"error": self.payload()}, ensure_ascii=False).encode()
+
+
+class BadRequest(ApiError):
+    """The request cannot be used as it is."""
+
+    status = 400
+    type = "invalid_request_error"
+
+
+class BodyTooLarge(BadRequest):
+    """The body is longer than `server.max_body_bytes`."""
+
+    status = 413
+    code = "body_too_large"
+
+
+class InvalidKey(ApiError):
+    """No key, or one that Gaud does not know."""
+
+    status = 401
+    type = "authentication_error"
+    code = "invalid_api_key"
+
+
+class NotAllowed(ApiError):
+    """The key is good, but not for this."""
+
+    status = 403
+    type = "permission_error"
+
+
+class NotFound(ApiError):
+    """There is no such route."""
+
+    status = 404
+    type = "invalid_request_error"
+    code = "not_found"
+
+
+class ModelNotFound(NotFound):
+    """No provider serves a model of this name."""
+
+    code = "model_not_found"
+
+
+class MethodNotAllowed(ApiError):
+    """The route exists, but not for this method."""
+
+    status = 405
+    type = "invalid_request_error"
+    code = "method_not_allowed"
+
+
+class TooManyRequests(ApiError):
+    """A limit is reached; `retry_after` says for how long."""
+
+    status = 429
+    type = "rate_limit_error"
+    code = "rate_limit_exceeded"
+
+
+class ProviderError(ApiError):
+    """The upstream, or the provider that speaks to it, failed."""
+
+    status = 502
+    type = "upstream_error"
+
+
+class UpstreamRefused(ProviderError):
+    """The upstream said no; `status` is its own 400, 401, 403, 404 or 429."""
+
+    status = 400
+
+
+class UpstreamFailed(ProviderError):
+    """The upstream refused the connection, broke it, or answered something that is no answer."""
+
+    code = "upstream_failed"
+
+
+class Unavailable(ProviderError):
+    """The upstream is known to be down, so it was not asked."""
+
+    status = 503
+    code = "upstream_unavailable"
+
+
+class UpstreamTimeout(ProviderError):
+    """The upstream did not answer in time."""
+
+    status = 504
+    code = "upstream_timeout"

@@ -1,0 +1,11 @@
+"""What the gateway must know of each endpoint's dialect; the rest of a call is bytes."""
+
+from __future__ import annotations
+
+from gaud_core.gateway.dialects.base import Dialect, Passthrough, Watch
+from gaud_core.gateway.dialects.chat import ChatCompletions
+
+__all__ = ["DIALECTS", "Dialect", "Passthrough", "Watch"]
+
+DIALECTS: dict[str, Dialect] = {"chat/completions": ChatCompletions()}
+"""By endpoint; an endpoint that is not listed is relayed by `Passthrough`."""

@@ -1,0 +1,28 @@
+"""One HTTP request, from its first byte to its last."""
+
+from __future__ import annotations
+
+import secrets
+import time
+from typing import Any
+
+import attrs
+
+__all__ = ["Exchange"]
+
+
+@attrs.define
+class Exchange:
+    """What is known of one request; `fields` are its own part of the log line.
+
+    The id is always ours: one that a client could choose could be forged (design, field notes).
+    """
+
+    id: str = attrs.field(factory=lambda: "req_" + secrets.token_hex(12))
+    begun: float = attrs.field(factory=time.perf_counter)
+    status: int = 0
+    fields: dict[str, Any] = attrs.field(factory=dict)
+
+    def elapsed_ms(self) -> float:
+        """Milliseconds since the request came."""
+        return round((time.perf_counter() - self.begun) * 1000, 1)

@@ -1,0 +1,138 @@
+"""The running gateway: builds the instances of a configuration, starts them, keeps them fresh, stops them."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import time
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+import attrs
+
+from gaud_core._version import __version__
+from gaud_core.access import Keys
+from gaud_core.config import Config
+from gaud_core.config import Instance as Section
+from gaud_core.gateway.breaker import CircuitBreaker
+from gaud_core.gateway.instance import Instance
+from gaud_core.gateway.plugins import Plugin, install_hint
+from gaud_core.gateway.registry import Registry
+from gaud_core.gateway.supervise import supervise
+from gaud_core.gateway.upstream import Upstream
+from gaud_core.provider import Context
+
+if TYPE_CHECKING:
+    import httpx
+
+__all__ = ["Gateway", "build_instance"]
+
+_START_GRACE_SECS = 2.0  # providers that are slower go on starting while the others serve already
+
+log = logging.getLogger("gaud.providers")
+
+
+@attrs.define
+class Connections:
+    """What an instance holds open; made at the first use, closed once."""
+
+    upstream: Upstream
+    _http: Any = None
+
+    def http(self) -> httpx.AsyncClient:
+        """Make the client for logins and discovery."""
+        if self._http is None:
+            import httpx  # here, because it costs 0.1 s of the start and most calls never need it
+
+            self._http = httpx.AsyncClient(timeout=10.0, headers={"user-agent": f"gaud/{__version__}"})
+        client: httpx.AsyncClient = self._http
+        return client
+
+    async def aclose(self) -> None:
+        """Close both clients."""
+        await self.upstream.aclose()
+        if self._http is not None:
+            await self._http.aclose()
+
+
+@attrs.define(eq=False)
+class Gateway:
+    """Everything that a request needs; `registry` is replaced as a whole when the configuration changes."""
+
+    config: Config
+    plugins: Sequence[Plugin]
+    keys: Keys
+    clock: Callable[[], float] = time.monotonic
+    sleep: Callable[[float], Awaitable[None]] = asyncio.sleep
+    registry: Registry = attrs.field(factory=Registry)
+    _connections: list[Connections] = attrs.field(factory=list)
+    _tasks: list[asyncio.Task[None]] = attrs.field(factory=list)
+
+    async def start(self) -> None:
+        """Build and start every usable instance; a slow one does not keep the others waiting."""
+        instances, broken = self.build()
+        self.registry = Registry(instances, broken, install_hint)
+        started = []
+        for instance in self.registry.instances.values():
+            ready = asyncio.Event()
+            self._tasks.append(asyncio.create_task(supervise(instance, self.sleep, ready), name=instance.name))
+            started.append(asyncio.create_task(ready.wait()))
+        if started:
+            _, late = await asyncio.wait(started, timeout=_START_GRACE_SECS)
+            for task in late:
+                task.cancel()
+
+    async def stop(self) -> None:
+        """Stop every instance, after the last call has ended."""
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+        await asyncio.gather(*(instance.stop() for instance in self.registry.instances.values()))
+        await asyncio.gather(*(connections.aclose() for connections in self._connections))
+
+    def build(self) -> tuple[dict[str, Instance], dict[str, str]]:
+        """Make every instance that can be made, not started yet, and say why the others cannot."""
+        providers = {plugin.name: plugin for plugin in self.plugins if plugin.provider is not None}
+        instances: dict[str, Instance] = {}
+        broken: dict[str, str] = {}
+        for section in self.config.instances.values():
+            if section.settings is None:
+                broken[section.name] = " ".join(str(problem) for problem in section.problems)
+                log.error("%s is left out: %s", section.name, broken[section.name])
+                continue
+            built = self._build_one(section, providers)
+            if isinstance(built, Instance):
+                instances[section.name] = built
+            else:
+                broken[section.name] = built
+        return instances, broken
+
+    def _build_one(self, section: Section, providers: Mapping[str, Plugin]) -> Instance | str:
+        connections = Connections(Upstream(section.name))
+        try:
+            instance = build_instance(section, providers[section.provider], connections, self.config, self.clock)
+        except Exception as error:  # protects the other providers from this one's constructor
+            log.exception("%s is left out", section.name)
+            return f"{type(error).__name__}: {error}"
+        self._connections.append(connections)
+        return instance
+
+
+def build_instance(
+    section: Section, plugin: Plugin, connections: Connections, config: Config, clock: Callable[[], float]
+) -> Instance:
+    """Make one instance of a provider, not started yet."""
+    if plugin.provider is None:
+        raise ValueError(plugin.reason)
+    context = Context(
+        name=section.name,
+        send=connections.upstream.send,
+        http=connections.http,
+        data_dir=config.data.folder / section.name,
+        log=logging.getLogger(f"gaud.provider.{section.name}"),
+    )
+    limits = config.breaker
+    breaker = CircuitBreaker(
+        section.name, limits.failure_threshold, limits.open_secs, limits.success_threshold, clock
+    )
+    return Instance(section.name, plugin.provider(section.settings, context), breaker)

@@ -1,0 +1,80 @@
+"""uvicorn's HTTP/1.1 protocol with a limit on the request's head, which httptools does not have."""
+
+from __future__ import annotations
+
+from typing import Any, ClassVar
+
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+
+from gaud_core.errors import ApiError, BadRequest
+from gaud_core.gateway.exchange import Exchange
+
+__all__ = ["LimitedProtocol", "protocol_with_limit"]
+
+
+class LimitedProtocol(HttpToolsProtocol):
+    """Answers 431 and closes the connection when a head grows over `max_head_bytes`."""
+
+    max_head_bytes: ClassVar[int] = 64 * 1024
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self._head_bytes = 0
+        self._in_head = True
+        self._refused = False
+
+    def data_received(self, data: bytes) -> None:
+        """Count what comes before a head is complete; a body is counted elsewhere."""
+        if self._refused:
+            return
+        if self._in_head:
+            self._head_bytes += len(data)
+        super().data_received(data)
+        if self._in_head and self._head_bytes > self.max_head_bytes:
+            self._refuse_head()
+
+    def on_headers_complete(self) -> None:
+        """Check the size of the head once it is whole, and go on."""
+        size = len(self.url) + sum(len(name) + len(value) + 4 for name, value in self.headers)
+        if size > self.max_head_bytes:
+            self._refuse_head()
+            return
+        self._in_head = False
+        super().on_headers_complete()
+
+    def on_body(self, body: bytes) -> None:
+        """Ignore the body of a refused request."""
+        if not self._refused:
+            super().on_body(body)
+
+    def on_message_complete(self) -> None:
+        """Expect the next head on a connection that is kept."""
+        self._in_head, self._head_bytes = True, 0
+        if not self._refused:
+            super().on_message_complete()
+
+    def send_400_response(self, msg: str) -> None:
+        """Answer what is no HTTP request, in OpenAI's envelope."""
+        self._refuse("400 Bad Request", BadRequest(msg, code="invalid_http"))
+
+    def _refuse_head(self) -> None:
+        told = f"The request's headers are longer than {self.max_head_bytes} bytes (`server.max_header_bytes`)."
+        error = BadRequest(told, status=431, code="headers_too_large")
+        self._refuse("431 Request Header Fields Too Large", error)
+
+    def _refuse(self, status: str, error: ApiError) -> None:
+        if self._refused or self.transport.is_closing():
+            return
+        self._refused = True
+        body = error.body()
+        head = (
+            f"HTTP/1.1 {status}\r\ncontent-type: application/json\r\ncontent-length: {len(body)}\r\n"
+            f"x-request-id: {Exchange().id}\r\nconnection: close\r\n\r\n"
+        )
+        self.transport.write(head.encode() + body)
+        self.transport.close()
+
+
+def protocol_with_limit(max_head_bytes: int) -> type[HttpToolsProtocol]:
+    """Make the protocol class for one server."""
+    return type("GaudProtocol", (LimitedProtocol,), {"max_head_bytes": max_head_bytes})

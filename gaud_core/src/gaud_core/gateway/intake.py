@@ -1,0 +1,42 @@
+"""A request's body, read within bounds."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from gaud_core.errors import BadRequest, BodyTooLarge
+from gaud_core.gateway.presence import ClientLeft, Receive
+
+__all__ = ["read_body"]
+
+
+async def read_body(headers: Iterable[tuple[bytes, bytes]], receive: Receive, limit: int) -> bytes:
+    """Read the whole body; BodyTooLarge as early as it can be known."""
+    named = dict(headers)
+    _refuse_encoded(named)
+    length = named.get(b"content-length", b"0")
+    if length.isdigit() and int(length) > limit:
+        raise _too_large(limit)
+    pieces: list[bytes] = []
+    size = 0
+    while True:
+        message = await receive()
+        if message["type"] == "http.disconnect":
+            raise ClientLeft
+        pieces.append(message.get("body", b""))
+        size += len(pieces[-1])
+        if size > limit:
+            raise _too_large(limit)
+        if not message.get("more_body"):
+            return b"".join(pieces)
+
+
+def _refuse_encoded(headers: dict[bytes, bytes]) -> None:
+    encoding = headers.get(b"content-encoding", b"identity").decode("latin-1")
+    if encoding not in {"identity", ""}:
+        message = f"The request body is compressed (`content-encoding: {encoding[:40]}`); send it uncompressed."
+        raise BadRequest(message, status=415, code="unsupported_content_encoding")
+
+
+def _too_large(limit: int) -> BodyTooLarge:
+    return BodyTooLarge(f"The request body is longer than {limit} bytes (`server.max_body_bytes`).")

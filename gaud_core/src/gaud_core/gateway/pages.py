@@ -1,0 +1,117 @@
+"""The answers that need no upstream: the models, the health, the front door."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+import attrs
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+
+from gaud_core._version import __version__
+from gaud_core.errors import ModelNotFound
+from gaud_core.gateway.gateway import Gateway
+from gaud_core.gateway.instance import Instance
+from gaud_core.provider import Model
+
+__all__ = ["front_door", "health", "list_models", "retrieve_model"]
+
+Endpoint = Callable[[Request], Awaitable[Response]]
+
+
+def list_models(gateway: Gateway) -> Endpoint:
+    """`GET /v1/models`, in OpenAI's shape."""
+
+    async def endpoint(request: Request) -> Response:
+        gateway.keys.check(request.scope["headers"])
+        data = [model_object(name, instance, model) for name, instance, model in gateway.registry.listed()]
+        return JSONResponse({"object": "list", "data": data})
+
+    return endpoint
+
+
+def retrieve_model(gateway: Gateway) -> Endpoint:
+    """`GET /v1/models/{id}`; ids may hold slashes and colons."""
+
+    async def endpoint(request: Request) -> Response:
+        gateway.keys.check(request.scope["headers"])
+        wanted = request.path_params["model"]
+        for name, instance, model in gateway.registry.listed():
+            if wanted in (name, model.id):
+                return JSONResponse(model_object(name, instance, model))
+        gateway.registry.route(wanted)  # says what is near, when nothing serves it at all
+        raise ModelNotFound(f"`{wanted[:200]}` is not listed by its provider; a call to it is still sent on.")
+
+    return endpoint
+
+
+def health(gateway: Gateway) -> Endpoint:
+    """`GET /health`: 200 while the gateway itself is fine, whatever its providers are."""
+
+    async def endpoint(request: Request) -> Response:
+        registry = gateway.registry
+        working = [instance_object(instance) for instance in registry.instances.values()]
+        broken = [_broken_object(name, reason) for name, reason in registry.broken.items()]
+        providers = working + broken
+        all_well = all(provider["healthy"] is not False for provider in providers)
+        status = "ok" if all_well else "degraded"
+        return JSONResponse({"status": status, "version": __version__, "providers": providers})
+
+    return endpoint
+
+
+def front_door(gateway: Gateway) -> Endpoint:
+    """`GET /`: what this is, and what to do next."""
+
+    async def endpoint(request: Request) -> Response:
+        names = list(gateway.registry.instances)
+        links = {"models": "/v1/models", "chat": "/v1/chat/completions", "health": "/health"}
+        return JSONResponse(
+            {"name": "gaud", "version": __version__, "providers": names, "next": _next_step(names), **links}
+        )
+
+    return endpoint
+
+
+def model_object(name: str, instance: Instance, model: Model) -> dict[str, Any]:
+    """Give one model in OpenAI's shape, with what else is known."""
+    shape = {"id": name, "object": "model", "created": model.created, "owned_by": model.owned_by or instance.name}
+    limits = {"max_input_tokens": model.max_input_tokens, "max_output_tokens": model.max_output_tokens}
+    known = {key: value for key, value in limits.items() if value is not None}
+    price = {"price": attrs.asdict(model.price)} if model.price else {}
+    return {**model.extra, **known, **price, **shape}
+
+
+def instance_object(instance: Instance) -> dict[str, Any]:
+    """Give what is known of one instance."""
+    return {
+        "name": instance.name,
+        "provider": instance.provider.name,
+        "stage": instance.stage,
+        "healthy": _is_healthy(instance),
+        "detail": instance.reason or (instance.health.detail if instance.health else "") or None,
+        "breaker": instance.breaker.state,
+        "models": len(instance.models),
+        "latency_ms": instance.latency_ms,
+        "last_error": instance.last_error,
+    }
+
+
+def _broken_object(name: str, reason: str) -> dict[str, Any]:
+    nothing = {"breaker": "closed", "models": 0, "latency_ms": None}
+    state = {"name": name, "provider": None, "stage": "broken", "healthy": False, "detail": reason}
+    return {**state, **nothing, "last_error": reason}
+
+
+def _is_healthy(instance: Instance) -> bool | None:
+    """Tell healthy from not; None as long as nobody has asked."""
+    if instance.stage == "broken":
+        return False
+    return instance.health.healthy if instance.health else None
+
+
+def _next_step(names: list[str]) -> str:
+    if names:
+        return "Point an OpenAI client at this address plus /v1, with your Gaud key."
+    return "No provider is configured yet: add a section [providers.<name>] to llm-proxy.toml; `gaud providers` lists them."

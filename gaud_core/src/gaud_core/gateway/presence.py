@@ -1,0 +1,55 @@
+"""Notices when the client leaves, and stops the work that was for him."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable, MutableMapping
+from contextlib import suppress
+from types import TracebackType
+from typing import Any
+
+__all__ = ["ClientLeft", "Presence", "Receive"]
+
+Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
+
+
+class ClientLeft(Exception):
+    """The client closed the connection before his answer was complete."""
+
+
+class Presence:
+    """While the block runs, the client's leaving cancels it and ends it with ClientLeft.
+
+    One task per call: uvicorn tells of a disconnect by `receive` alone. The request's body must have been
+    read to its end before.
+    """
+
+    def __init__(self, receive: Receive) -> None:
+        self._receive = receive
+        self._left = False
+
+    async def __aenter__(self) -> Presence:
+        loop = asyncio.get_running_loop()
+        self._caller = asyncio.current_task(loop)
+        self._watch = loop.create_task(self._until_gone())
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._watch.cancel()
+        if not self._left or self._caller is None:
+            return
+        if error is None:  # he left at the very end: take the cancellation that is still on its way
+            with suppress(asyncio.CancelledError):
+                await asyncio.sleep(0)
+        self._caller.uncancel()
+        if isinstance(error, asyncio.CancelledError):
+            raise ClientLeft from None
+
+    async def _until_gone(self) -> None:
+        while (await self._receive())["type"] != "http.disconnect":
+            pass
+        if self._caller and not self._caller.done():
+            self._left = True
+            self._caller.cancel()

@@ -1,0 +1,95 @@
+"""The instances that serve now, and which of them a model's name leads to. Replaced as a whole, never changed."""
+
+from __future__ import annotations
+
+import difflib
+import re
+from collections.abc import Callable, Iterator, Mapping
+from fnmatch import fnmatchcase
+
+import attrs
+
+from gaud_core.errors import ModelNotFound
+from gaud_core.gateway.instance import Instance
+from gaud_core.provider import Model
+
+__all__ = ["Registry", "Route"]
+
+_COMPARED_NAMES = 2000
+_SHOWN_NAME = 200
+_WORD = re.compile(r"[a-z0-9][a-z0-9_-]{0,30}")
+
+
+@attrs.frozen
+class Route:
+    """Where a call goes, and the model's name there."""
+
+    instance: Instance
+    model: str
+
+
+@attrs.frozen
+class Registry:
+    """Instances by name, in the order of the configuration.
+
+    `broken` says why configured instances are not among them; `install_hint` gives the command that
+    installs a provider, or nothing.
+    """
+
+    instances: Mapping[str, Instance] = attrs.field(factory=dict)
+    broken: Mapping[str, str] = attrs.field(factory=dict)
+    install_hint: Callable[[str], str] = lambda name: ""
+
+    def route(self, model: str) -> Route:
+        """Find the instance for a model: by prefix, by exact name, by pattern; else ModelNotFound."""
+        prefix, colon, rest = model.partition(":")
+        if colon and rest and prefix in self.instances:
+            return Route(self.instances[prefix], rest)
+        instance = self._by_exact_name(model) or self._by_pattern(model)
+        if instance is None:
+            raise ModelNotFound(self._not_found(model), param="model")
+        return Route(instance, model)
+
+    def listed(self) -> Iterator[tuple[str, Instance, Model]]:
+        """Give each listed model with its full name."""
+        for name, instance in self.instances.items():
+            for model in instance.models:
+                if not model.is_pattern:
+                    yield f"{name}:{model.id}", instance, model
+
+    def _by_exact_name(self, model: str) -> Instance | None:
+        having = [instance for instance in self.instances.values() if model in instance.model_ids]
+        claiming = [instance for instance in having if _claims(instance, model)]
+        return next(iter(claiming or having), None)
+
+    def _by_pattern(self, model: str) -> Instance | None:
+        return next((instance for instance in self.instances.values() if _claims(instance, model)), None)
+
+    def _not_found(self, model: str) -> str:
+        shown = model if len(model) <= _SHOWN_NAME else model[:_SHOWN_NAME] + "…"
+        prefix, colon, _ = model.partition(":")
+        said = f"There is no model `{shown}`."
+        if colon and prefix in self.broken:
+            return f"{said} The provider `{prefix}` cannot be used: {self.broken[prefix]}"
+        near = self._near(model)
+        if near:
+            return f"{said} Did you mean {' or '.join(f'`{name}`' for name in near)}?"
+        hint = self.install_hint(prefix) if colon and _WORD.fullmatch(prefix) else ""
+        if hint:
+            return f"{said} The provider `{prefix}` is not installed. {hint}"
+        return f"{said} {self._what_there_is()}"
+
+    def _near(self, model: str) -> list[str]:
+        names = [name for name, _, _ in self.listed()][:_COMPARED_NAMES]
+        same = [name for name in names if name.partition(":")[2] == model]
+        return same[:3] or difflib.get_close_matches(model[:_SHOWN_NAME], names, n=3, cutoff=0.6)
+
+    def _what_there_is(self) -> str:
+        if not self.instances:
+            return "No provider is configured: add a section [providers.<name>] to llm-proxy.toml."
+        prefixes = ", ".join(f"`{name}:`" for name in self.instances)
+        return f"Names begin with {prefixes}; GET /v1/models lists them."
+
+
+def _claims(instance: Instance, model: str) -> bool:
+    return any(fnmatchcase(model, pattern) for pattern in instance.provider.patterns)

@@ -1,0 +1,102 @@
+"""The path of a call, from the client's bytes to the upstream's and back."""
+
+from __future__ import annotations
+
+from collections.abc import MutableMapping
+from typing import Any
+
+import attrs
+
+from gaud_core.access import Caller
+from gaud_core.call import Body, Call
+from gaud_core.errors import ProviderError
+from gaud_core.gateway.breaker import Permit
+from gaud_core.gateway.dialects import DIALECTS, Dialect, Passthrough
+from gaud_core.gateway.exchange import Exchange
+from gaud_core.gateway.gateway import Gateway
+from gaud_core.gateway.headers import client_headers
+from gaud_core.gateway.instance import Instance
+from gaud_core.gateway.intake import read_body
+from gaud_core.gateway.outcome import Outcome, Send
+from gaud_core.gateway.presence import ClientLeft, Presence, Receive
+from gaud_core.gateway.relay import relay
+
+__all__ = ["CallRoute"]
+
+CLIENT_LEFT = 499
+"""The status in the log of a call whose client left; nginx's convention."""
+
+
+@attrs.frozen
+class CallRoute:
+    """An ASGI endpoint that serves one endpoint of the OpenAI API: parse, route, send, relay."""
+
+    gateway: Gateway
+    endpoint: str
+    dialect: Dialect = attrs.field(default=attrs.Factory(lambda self: _dialect(self.endpoint), takes_self=True))
+
+    async def __call__(self, scope: MutableMapping[str, Any], receive: Receive, send: Send) -> None:
+        """Serve one call; an ApiError is answered by whoever stands around."""
+        exchange: Exchange = scope["gaud.exchange"]
+        caller = self.gateway.keys.check(scope["headers"])
+        try:
+            raw = await read_body(scope["headers"], receive, self.gateway.config.server.max_body_bytes)
+            body = Body.parse(raw)
+            route = self.gateway.registry.route(body.model)
+            exchange.fields |= {"provider": route.instance.name, "model": body.model, "stream": body.stream}
+            call = self._call(exchange, scope, caller, body, route.model)
+            async with Presence(receive):
+                await self._forward(call, route.instance, body, send, exchange)
+        except ClientLeft:
+            exchange.status = CLIENT_LEFT
+
+    def _call(
+        self, exchange: Exchange, scope: MutableMapping[str, Any], caller: Caller, body: Body, model: str
+    ) -> Call:
+        headers = client_headers(scope["headers"], stream=body.stream)
+        outgoing = self.dialect.prepare(body.with_model(model))
+        return Call(exchange.id, self.endpoint, model, outgoing, headers, caller.name)
+
+    async def _forward(
+        self, call: Call, instance: Instance, body: Body, send: Send, exchange: Exchange
+    ) -> None:
+        """Send the call on and relay the answer; the breaker hears of the outcome whatever happens."""
+        permit = instance.breaker.admit()
+        outcome = Outcome(instance.explain)
+        finished = False
+        try:
+            await self._exchange(call, instance, body, send, outcome, exchange)
+            finished = True
+        except ProviderError as error:
+            outcome.fail(error)
+            finished = True
+            raise
+        finally:
+            _close_books(permit, instance, outcome, exchange, finished=finished)
+
+    async def _exchange(
+        self, call: Call, instance: Instance, body: Body, send: Send, outcome: Outcome, exchange: Exchange
+    ) -> None:
+        reply = await instance.send(call)
+        exchange.fields["first_byte_ms"] = exchange.elapsed_ms()
+        try:
+            await relay(reply, self.dialect, self.dialect.watch(body), send, outcome)
+        finally:
+            await reply.aclose()
+
+
+def _dialect(endpoint: str) -> Dialect:
+    return DIALECTS.get(endpoint) or Passthrough()
+
+
+def _close_books(
+    permit: Permit, instance: Instance, outcome: Outcome, exchange: Exchange, *, finished: bool
+) -> None:
+    """Tell the breaker, the instance and the log; a call that was cut short says nothing about the upstream."""
+    failed = outcome.upstream_failed
+    permit.settle(not failed if finished or failed else None)
+    instance.note(outcome, exchange.fields.get("first_byte_ms", exchange.elapsed_ms()))
+    if outcome.usage is not None:
+        exchange.fields |= {"in": outcome.usage.input_tokens, "out": outcome.usage.output_tokens}
+    if outcome.error is not None:
+        exchange.fields |= {"error": outcome.error.message, "hint": outcome.hint}

@@ -1,0 +1,81 @@
+"""Whole server-sent events out of chunks that are cut anywhere (WHATWG HTML §9.2.6), bytes untouched."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+
+import attrs
+
+__all__ = ["EventCutter", "data_of", "events_in"]
+
+# An event ends with an empty line; lines end with LF, CR LF or CR. A CR that ends the text may be half
+# of a CR LF, so it closes an event only when another byte shows what it was.
+_END = re.compile(rb"(?:\r\n|\n|\r(?!\n))(?:\r\n|\n|\r(?=[^\n]))")
+_LINE = re.compile(rb"\r\n|\n|\r")
+
+HELD_BYTES = 64 * 1024
+"""How much of an unfinished event is held back before it is let through in pieces."""
+
+
+@attrs.define
+class EventCutter:
+    """Holds back an unfinished event, so that what goes on can be judged and a break leaves no half event.
+
+    An event longer than `limit` bytes is let through in pieces: memory stays bounded.
+    """
+
+    limit: int = HELD_BYTES
+    _held: bytes = b""
+    _torn: bool = False
+
+    def feed(self, chunk: bytes) -> bytes:
+        """Give all whole events so far; often the chunk itself."""
+        data = self._held + chunk if self._held else chunk
+        if data.endswith(b"\n\n"):
+            self._held, self._torn = b"", False
+            return data
+        cut = _last_end(data)
+        if cut == 0 and (self._torn or len(data) > self.limit):
+            self._torn, self._held = True, data[-3:]  # an end may be cut in two, too
+            return data[:-3]
+        if cut:
+            self._torn = False
+        self._held = data[cut:]
+        return data[:cut]
+
+    def rest(self) -> bytes:
+        """Give what was held back, at the end of a stream that ended well."""
+        held, self._held = self._held, b""
+        return held
+
+    @property
+    def torn(self) -> bool:
+        """Whether the client has got the beginning of an event that is not finished."""
+        return self._torn
+
+
+def events_in(data: bytes) -> Iterator[bytes]:
+    """Split whole events, each with the empty line that ends it."""
+    at = 0
+    for end in _END.finditer(data):
+        yield data[at : end.end()]
+        at = end.end()
+    if at < len(data):
+        yield data[at:]
+
+
+def data_of(event: bytes) -> bytes:
+    """Join the `data` lines of one event."""
+    lines = (line for line in _LINE.split(event) if line.startswith(b"data"))
+    return b"\n".join(line[5:].removeprefix(b" ") for line in lines if line[4:5] == b":")
+
+
+def _last_end(data: bytes) -> int:
+    plain = data.rfind(b"\n\n") + 2
+    if b"\r" not in data:
+        return plain if plain > 1 else 0
+    last = 0
+    for end in _END.finditer(data):
+        last = end.end()
+    return last

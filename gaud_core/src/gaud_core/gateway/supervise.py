@@ -1,0 +1,70 @@
+"""What goes on around an instance while it serves: its start, its models, its health."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Awaitable, Callable
+
+from gaud_core.errors import ApiError
+from gaud_core.gateway.instance import Instance
+
+__all__ = ["supervise"]
+
+HEALTH_INTERVAL_SECS = 15.0
+_FIRST_RETRY_SECS = 1.0
+_LAST_RETRY_SECS = 10.0
+_SHORTEST_INTERVAL_SECS = 1.0
+
+Sleep = Callable[[float], Awaitable[None]]
+
+log = logging.getLogger("gaud.providers")
+
+
+async def supervise(instance: Instance, sleep: Sleep, started: asyncio.Event) -> None:
+    """Start an instance and keep what is known of it fresh, until cancelled."""
+    await instance.start()
+    started.set()
+    if instance.stage == "serving":
+        await asyncio.gather(_keep_models_fresh(instance, sleep), _keep_health_fresh(instance, sleep))
+
+
+async def _keep_models_fresh(instance: Instance, sleep: Sleep) -> None:
+    wait = _FIRST_RETRY_SECS
+    told = ""
+    while True:
+        try:
+            await instance.discover()
+        except ApiError as error:
+            told = _warn(instance, error, told)
+            await sleep(wait)
+            wait = min(wait * 2, _LAST_RETRY_SECS)
+        else:
+            if told or wait != _LAST_RETRY_SECS:
+                log.info("%s is ready: %d models", instance.name, len(instance.models))
+            told, wait = "", _LAST_RETRY_SECS
+            await sleep(_interval(instance))
+
+
+def _warn(instance: Instance, error: ApiError, told: str) -> str:
+    """Say once what is wrong, not at each try."""
+    reason = f"{error.message} {error.hint or ''}".strip()
+    instance.last_error = reason
+    if reason != told:
+        when = "model discovery failed" if instance.discovered_at else "provider init failed"
+        log.warning("%s %s: %s", instance.label, when, reason)
+    return reason
+
+
+async def _keep_health_fresh(instance: Instance, sleep: Sleep) -> None:
+    while True:
+        await instance.check_health()
+        await sleep(HEALTH_INTERVAL_SECS)
+
+
+def _interval(instance: Instance) -> float:
+    try:
+        return max(float(instance.provider.models_interval()), _SHORTEST_INTERVAL_SECS)
+    except Exception:  # protects the supervision from the plugin's mistakes
+        log.exception("%s: models_interval failed", instance.name)
+        return 300.0

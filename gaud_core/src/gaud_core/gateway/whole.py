@@ -1,0 +1,95 @@
+"""Whole answers: checked before the client sees any of them, so that each failure keeps its status."""
+
+from __future__ import annotations
+
+import zlib
+
+import attrs
+import msgspec
+
+from gaud_core.call import Reply, Usage
+from gaud_core.errors import ProviderError, UpstreamFailed
+from gaud_core.gateway.dialects import Dialect
+from gaud_core.gateway.headers import retry_after, upstream_headers
+from gaud_core.gateway.outcome import Outcome, Send, send_end, send_start
+
+__all__ = ["WHOLE_BYTES", "send_checked"]
+
+WHOLE_BYTES = 1024 * 1024
+"""A whole answer up to this size is held back and checked; a longer one is passed on as it comes."""
+
+_EXCERPT = 300
+_GZIP_OR_ZLIB = 47  # window bits that make zlib detect the header (zlib manual, inflateInit2)
+
+
+async def send_checked(reply: Reply, answer: bytes, dialect: Dialect, send: Send, outcome: Outcome) -> None:
+    """Check an answer and send it; raise UpstreamFailed when it is none."""
+    plain = _plain(reply, answer)
+    if reply.status >= 400:
+        error, is_json = _refusal(reply, plain)
+        outcome.fail(error)
+        if not is_json:
+            answer, reply = _enveloped(reply, error)
+    else:
+        outcome.usage = _usage(reply, plain, dialect)
+    headers = upstream_headers(reply.headers)
+    headers.append(("content-length", str(len(answer))))
+    if outcome.hint:
+        headers.append(("x-gaud-hint", outcome.hint))
+    await send_start(send, reply.status, headers)
+    await send_end(send, answer)
+
+
+def _usage(reply: Reply, answer: bytes, dialect: Dialect) -> Usage | None:
+    if reply.status >= 300:
+        raise UpstreamFailed(f"The upstream answered with a redirect ({reply.status}), which Gaud does not follow.")
+    if reply.status == 204:
+        return None
+    try:
+        return dialect.usage(answer)
+    except UpstreamFailed:
+        what = f"{len(answer)} bytes of {_kind(reply)}" if answer else "an empty body"
+        raise UpstreamFailed(f"The upstream answered {reply.status} with {what} instead of JSON.") from None
+
+
+def _refusal(reply: Reply, answer: bytes) -> tuple[ProviderError, bool]:
+    """Read an upstream's error answer, whichever shape it has, and say whether it is JSON."""
+    try:
+        body = msgspec.json.decode(answer)
+    except (msgspec.DecodeError, RecursionError, UnicodeDecodeError):
+        message = f"The upstream answered {reply.status} with {_kind(reply)} instead of JSON."
+        return ProviderError(message, status=reply.status), False
+    message, code = _message_and_code(body)
+    return ProviderError(message or f"The upstream answered {reply.status}.", status=reply.status, code=code), True
+
+
+def _message_and_code(body: object) -> tuple[str, str | None]:
+    error = body.get("error", body.get("detail", body)) if isinstance(body, dict) else body
+    if not isinstance(error, dict):
+        return str(error)[:_EXCERPT], None
+    code = error.get("code")
+    if code is None or str(code).isdigit():  # some proxies repeat the status there
+        code = error.get("type")
+    return str(error.get("message", ""))[:_EXCERPT], None if code is None else str(code)[:_EXCERPT]
+
+
+def _enveloped(reply: Reply, error: ProviderError) -> tuple[bytes, Reply]:
+    """Put an error answer that is no JSON, often a proxy's HTML page, into OpenAI's envelope."""
+    headers = [("content-type", "application/json")]
+    if (seconds := retry_after(reply.headers)) is not None:
+        headers.append(("retry-after", seconds))
+    return error.body(), attrs.evolve(reply, headers=tuple(headers))
+
+
+def _plain(reply: Reply, answer: bytes) -> bytes:
+    """Undo `content-encoding` for reading, within bounds; the client gets the bytes as they came."""
+    if reply.header("content-encoding", "identity") not in {"gzip", "deflate"}:
+        return answer
+    try:
+        return zlib.decompressobj(_GZIP_OR_ZLIB).decompress(answer, 8 * WHOLE_BYTES)
+    except zlib.error:
+        return b""
+
+
+def _kind(reply: Reply) -> str:
+    return reply.header("content-type", "something without a content type").partition(";")[0][:80]

@@ -1,0 +1,90 @@
+"""The log: text for people or JSON for machines, one line per record, and never a secret in it."""
+
+from __future__ import annotations
+
+import json
+import logging
+import sys
+import time
+from collections.abc import Iterable
+from typing import Any
+
+from gaud_core.settings import MASK
+
+__all__ = ["set_up_logging"]
+
+_SHORTEST_SECRET = 6  # masking shorter ones would tear holes into ordinary words
+
+
+class _Formatter(logging.Formatter):
+    """Common to both shapes: time in UTC, fields, masking."""
+
+    def __init__(self, secrets: Iterable[str]) -> None:
+        super().__init__()
+        self._secrets = sorted({s for s in secrets if len(s) >= _SHORTEST_SECRET}, key=len, reverse=True)
+
+    def format(self, record: logging.LogRecord) -> str:
+        line = self.line(record)
+        for secret in self._secrets:
+            line = line.replace(secret, MASK)
+        return line
+
+    def line(self, record: logging.LogRecord) -> str:
+        raise NotImplementedError
+
+
+class _Text(_Formatter):
+    def line(self, record: logging.LogRecord) -> str:
+        fields: dict[str, Any] = getattr(record, "fields", {})
+        pairs = "".join(f" {name}={_quoted(value)}" for name, value in fields.items() if value is not None)
+        message = _one_line(record.getMessage())
+        return f"{_utc(record)} {record.levelname:<7} {record.name}: {message}{pairs}{self._trace(record)}"
+
+    def _trace(self, record: logging.LogRecord) -> str:
+        return "\n" + self.formatException(record.exc_info) if record.exc_info else ""
+
+
+class _JSON(_Formatter):
+    def line(self, record: logging.LogRecord) -> str:
+        fields: dict[str, Any] = getattr(record, "fields", {})
+        head = {"time": _utc(record), "level": record.levelname.lower(), "logger": record.name}
+        trace = {"traceback": self.formatException(record.exc_info)} if record.exc_info else {}
+        line = {**head, "message": record.getMessage(), **fields, **trace}
+        return json.dumps(line, ensure_ascii=False, default=str)
+
+
+class _NotBroken(logging.Filter):
+    """Drops uvicorn's traceback of an answer that was broken off on purpose: its call has a line already."""
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        error = record.exc_info[1] if record.exc_info else None
+        return type(error).__name__ != "BrokenAnswer"
+
+
+def set_up_logging(level: str, *, as_json: bool, secrets: Iterable[str] = ()) -> None:
+    """Send all log lines of this process to standard error; `secrets` are masked wherever they turn up."""
+    handler = logging.StreamHandler(sys.stderr)
+    handler.setFormatter((_JSON if as_json else _Text)(secrets))
+    handler.addFilter(_NotBroken())
+    root = logging.getLogger()
+    root.handlers[:] = [handler]
+    root.setLevel(level.upper())
+    for chatty in ("httpx", "httpcore", "aiohttp", "asyncio", "uvicorn.access"):
+        logging.getLogger(chatty).setLevel(max(logging.WARNING, root.level))
+    for inherited in ("uvicorn", "uvicorn.error"):
+        logger = logging.getLogger(inherited)
+        logger.handlers.clear()
+        logger.propagate = True
+
+
+def _utc(record: logging.LogRecord) -> str:
+    return f"{time.strftime('%Y-%m-%dT%H:%M:%S', time.gmtime(record.created))}.{int(record.msecs):03d}Z"
+
+
+def _one_line(text: str) -> str:
+    return text.replace("\r", "\\r").replace("\n", "\\n")
+
+
+def _quoted(value: object) -> str:
+    text = str(value)
+    return text if text and text.isprintable() and not set(text) & set(' "=') else json.dumps(text)

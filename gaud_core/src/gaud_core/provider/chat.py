@@ -1,0 +1,74 @@
+"""`ChatProvider`: for upstreams that speak something else; the author writes one generator."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncGenerator, AsyncIterator
+from typing import TypeVar
+
+from gaud_core.call import Call, Reply, Usage
+from gaud_core.provider.base import Provider
+from gaud_core.provider.events import ChunkWriter, CompletionWriter, Event, as_json
+
+__all__ = ["ChatProvider"]
+
+S = TypeVar("S")
+
+_JSON = (("content-type", "application/json"),)
+_EVENTS = (("content-type", "text/event-stream; charset=utf-8"), ("cache-control", "no-cache"))
+
+
+class ChatProvider(Provider[S]):
+    """Answers chat calls with the events of `chat`, whole or streamed as the client asked."""
+
+    def chat(self, call: Call) -> AsyncGenerator[Event, None]:
+        """Yield the answer: pieces of text (a plain `str` will do), tool calls, a Finish, a Usage.
+
+        Read the request with `call.body.json()`. An error raised before the first event keeps its
+        status; one raised later becomes an error event and the stream does not end cleanly.
+        """
+        raise NotImplementedError(f"{type(self).__name__} does not define chat()")
+
+    async def send(self, call: Call) -> Reply:
+        """Wait for the first event, then answer 200."""
+        events = self.chat(call)
+        try:
+            answer = _with_first(await anext(events, None), events)
+            if not call.stream:
+                return Reply(200, _JSON, await _whole(call, answer))
+        except BaseException:
+            await events.aclose()
+            raise
+        return Reply(200, _EVENTS, _stream(call, answer), aclose=events.aclose)
+
+
+async def _with_first(first: Event | None, rest: AsyncIterator[Event]) -> AsyncIterator[Event]:
+    if first is not None:
+        yield first
+    async for event in rest:
+        yield event
+
+
+async def _whole(call: Call, events: AsyncIterator[Event]) -> bytes:
+    writer = CompletionWriter(call)
+    async for event in events:
+        writer.write(event)
+    return as_json(writer.completion()).encode()
+
+
+async def _stream(call: Call, events: AsyncIterator[Event]) -> AsyncIterator[bytes]:
+    writer = ChunkWriter(call)
+    usage: Usage | None = None
+    async for event in events:
+        if isinstance(event, Usage):
+            usage = event  # OpenAI's order: usage comes last, after the finish reason
+        else:
+            yield _sse(as_json(writer.write(event)))
+    if closing := writer.finish():
+        yield _sse(as_json(closing))
+    if usage is not None:
+        yield _sse(as_json(writer.write(usage)))
+    yield _sse("[DONE]")
+
+
+def _sse(data: str) -> bytes:
+    return f"data: {data}\n\n".encode()

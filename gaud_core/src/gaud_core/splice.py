@@ -1,0 +1,95 @@
+"""Changes to one member of a JSON object that leave every other byte as it was.
+
+All functions take text that a real parser has accepted; what they do with anything else is undefined.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterator
+
+__all__ = ["append_member", "members", "replace_members"]
+
+# Possessive, so that a megabyte of image costs no backtracking memory (RFC 8259 §7).
+_STRING = re.compile(rb'"[^"\\]*+(?:\\.[^"\\]*+)*+"', re.DOTALL)
+_STRING_OR_BRACKET = re.compile(rb'"[^"\\]*+(?:\\.[^"\\]*+)*+"|[{}\[\]]', re.DOTALL)
+_SCALAR = re.compile(rb"[^\s,}\]]+")
+_SPACE = re.compile(rb"[ \t\r\n]*")
+
+
+def members(raw: bytes, start: int = 0) -> Iterator[tuple[str, int, int]]:
+    """Walk the object that begins at or after `start`: each key, and where its value begins and ends."""
+    at = _skip(raw, raw.index(b"{", start) + 1)
+    while raw[at] != ord("}"):
+        key_end = _end_of_string(raw, at)
+        value = _skip(raw, _skip(raw, key_end) + 1)
+        end = _end_of_value(raw, value)
+        yield json.loads(raw[at:key_end]), value, end
+        at = _skip(raw, end)
+        if raw[at] == ord(","):
+            at = _skip(raw, at + 1)
+
+
+def replace_members(raw: bytes, key: str, value: bytes) -> bytes:
+    """Put `value`, JSON text, in the place of the value of each member named `key`, repeated ones too."""
+    spot = _only_literal_member(raw, key)
+    spans = [spot] if spot else [(begin, end) for name, begin, end in members(raw) if name == key]
+    pieces, at = [], 0
+    for begin, end in spans:
+        pieces += [raw[at:begin], value]
+        at = end
+    return b"".join([*pieces, raw[at:]])
+
+
+def append_member(raw: bytes, key: str, value: bytes) -> bytes:
+    """Add a member at the end of an object that has at least one."""
+    close = raw.rindex(b"}")
+    return b'%b,"%b":%b%b' % (raw[:close], key.encode(), value, raw[close:])
+
+
+def _only_literal_member(raw: bytes, key: str) -> tuple[int, int] | None:
+    """Find the member without a walk where the text can hold it in one place only.
+
+    The caller knows that it is there. Without `\\u00..` escapes a plain key is spelled literally, so a
+    single occurrence of the quoted key is the member itself and no string that happens to hold its name.
+    """
+    quoted = b'"%b"' % key.encode()
+    if raw.count(quoted) != 1 or b"\\u00" in raw:
+        return None
+    value = _skip(raw, _skip(raw, raw.index(quoted) + len(quoted)) + 1)
+    return value, _end_of_value(raw, value)
+
+
+def _skip(raw: bytes, at: int) -> int:
+    space = _SPACE.match(raw, at)
+    return space.end() if space else at
+
+
+def _end_of_string(raw: bytes, at: int) -> int:
+    string = _STRING.match(raw, at)
+    if string is None:
+        raise ValueError("not a JSON string")
+    return string.end()
+
+
+def _end_of_value(raw: bytes, at: int) -> int:
+    if raw[at] == ord('"'):
+        return _end_of_string(raw, at)
+    if raw[at] in b"{[":
+        return _end_of_container(raw, at)
+    scalar = _SCALAR.match(raw, at)
+    return scalar.end() if scalar else at
+
+
+def _end_of_container(raw: bytes, at: int) -> int:
+    depth = 0
+    for token in _STRING_OR_BRACKET.finditer(raw, at):
+        first = raw[token.start()]
+        if first in b"{[":
+            depth += 1
+        elif first in b"}]":
+            depth -= 1
+            if not depth:
+                return token.end()
+    raise ValueError("not a JSON value")

@@ -1,0 +1,77 @@
+"""A real LiteLLM proxy without keys, database or network: mock models, and models of a scripted upstream."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from .processes import Server, clean_environment, free_port
+
+MASTER_KEY = "sk-test-master"
+MOCK_TEXT = "Hello from a mocked model: grüße, 你好 😀."
+LONG_TEXT = " ".join(f"word-{number}" for number in range(20_000))
+
+
+def start_litellm(executable: str, upstream_url: str, folder: Path, port: int | None = None) -> Server:
+    """Start a proxy and wait until it lives: 7 to 10 s on an idle machine."""
+    port = port or free_port()
+    config = folder / "litellm.yaml"
+    config.write_text(json.dumps(configuration(upstream_url), indent=1, ensure_ascii=False))  # JSON is YAML
+    command = [executable, "--config", str(config), "--host", "127.0.0.1", "--port", str(port)]
+    server = Server.start("LiteLLM", command, port, folder / "litellm.log", _environment(folder))
+    try:
+        server.wait_ready("/health/liveliness", 90)
+    except BaseException:
+        server.stop()
+        raise
+    return server
+
+
+def configuration(upstream_url: str) -> dict[str, Any]:
+    """Return the proxy's configuration: retries off, so that each call is one call."""
+    return {
+        "model_list": [*_mock_models(), *_scripted_models(f"{upstream_url}/v1")],
+        "router_settings": {"num_retries": 0},
+        "litellm_settings": {"num_retries": 0, "telemetry": False},
+        "general_settings": {"master_key": MASTER_KEY},
+    }
+
+
+def _mock_models() -> list[dict[str, Any]]:
+    priced = {"input_cost_per_token": 2.5e-06, "output_cost_per_token": 1e-05}
+    return [
+        _model("mock", "openai/mock", mock_response=MOCK_TEXT),
+        _model("mock-priced", "openai/mock-priced", None, mock_response=MOCK_TEXT, **priced),
+        _model("mock-long", "openai/mock-long", mock_response=LONG_TEXT),
+        _model("vendor/eu.mock-v2:0", "openai/mock-colon", mock_response=MOCK_TEXT),
+        _model("anthropic/*", "anthropic/*", mock_response=MOCK_TEXT),
+    ]
+
+
+def _scripted_models(api_base: str) -> list[dict[str, Any]]:
+    """Return models behind the upstream; only `scripted-limited` is put in cooldown by a 429 of its own."""
+    hasty = {"timeout": 1, "stream_timeout": 1}
+    tireless = {"allowed_fails": 1_000_000}
+    return [
+        _model("scripted", "openai/scripted", tireless, api_base=api_base),
+        _model("scripted-hasty", "openai/scripted-hasty", tireless, api_base=api_base, **hasty),
+        *[_model("scripted-limited", f"openai/{name}", api_base=api_base, cooldown_time=7) for name in "ab"],
+    ]
+
+
+def _model(name: str, model: str, info: Mapping[str, Any] | None = None, **params: Any) -> dict[str, Any]:
+    fixed = {"model": model, "api_key": "sk-test-upstream", "max_retries": 0}
+    return {"model_name": name, "litellm_params": fixed | params, "model_info": info or {}}
+
+
+def _environment(folder: Path) -> dict[str, str]:
+    """Return an environment that keeps the proxy off the network and out of the user's home."""
+    return clean_environment(
+        HOME=str(folder),
+        LITELLM_LOCAL_MODEL_COST_MAP="True",
+        LITELLM_TELEMETRY="False",
+        LITELLM_MODE="PRODUCTION",
+        HF_HUB_OFFLINE="1",
+    )
