@@ -115,7 +115,7 @@ def test_either_answer_is_enough() -> None:
 
 def test_broken_entries_do_not_hide_the_others() -> None:
     """What has no usable name is left out."""
-    bad: list[Any] = [None, 1, "x", [], {}, {"id": 5}, {"id": ""}, {"id": " "}, {"id": "\n"}, {"id": "x" * 999}]
+    bad: list[Any] = [None, 1, "x", [], {}, *({"id": name} for name in (5, "", " ", "\n", "x" * 999))]
     found = models_from(decoded(json.dumps({"data": [*bad, {"id": "good"}, {"id": "good"}]})), REFUSED)
     assert found == [Model("good")]
 

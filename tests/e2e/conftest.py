@@ -77,6 +77,7 @@ def session_gaud(
     gaud = Gaud.start(tmp_path_factory.mktemp("gaud"), toml, {})
     yield gaud
     gaud.server.stop()
+    assert "Traceback" not in gaud.log, gaud.server.tail(200)
 
 
 @pytest.fixture

@@ -72,6 +72,16 @@ class Server:
         text = self.log.read_text(errors="replace").splitlines()
         return "\n".join([f"--- the end of {self.name}'s log ---", *text[-lines:]])
 
+    def resident_bytes(self) -> int:
+        """Return the memory that the server itself occupies now (Linux only)."""
+        pages = Path(f"/proc/{self._child()}/statm").read_text().split()[1]
+        return int(pages) * os.sysconf("SC_PAGE_SIZE")
+
+    def _child(self) -> int:
+        """Find the process that the guard has started."""
+        guard = self._process.pid
+        return int(Path(f"/proc/{guard}/task/{guard}/children").read_text().split()[0])
+
     def stop(self, seconds: float = 10.0) -> None:
         """Ask the whole group to end, then make it."""
         if self._process.poll() is None:

@@ -90,7 +90,7 @@ def test_wrong_key(gaud: Gaud, upstream: ScriptedUpstream) -> None:
 def test_missing_key(gaud: Gaud) -> None:
     """No key is a 401 in OpenAI's envelope, with a request id."""
     answer = gaud.chat("litellm:mock", key=None)
-    assert (answer.status_code, answer.json()["error"]["code"]) == (401, "invalid_api_key")
+    assert (answer.status_code, answer.json()["error"]["code"]) == (401, "missing_api_key")
     assert answer.headers["x-request-id"]
 
 

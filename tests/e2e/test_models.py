@@ -73,6 +73,6 @@ def test_litellm_comes_up_later(
     try:
         until(lambda: "litellm:mock" in gaud.models(), "the discovered models", 40)
         assert gaud.chat("litellm:mock").status_code == 200
-        assert gaud.health()["healthy"] is True
+        until(lambda: gaud.health()["healthy"] is True, "its health, now that it is known to answer", 3)
     finally:
         late.stop()

@@ -74,19 +74,31 @@ class Body:
         if self.asks_for_usage:
             return self
         if self.stream_options is msgspec.UNSET:
-            return attrs.evolve(self, raw=append_member(self.raw, "stream_options", b'{"include_usage":true}'))
+            return attrs.evolve(
+                self, raw=append_member(self.raw, "stream_options", b'{"include_usage":true}')
+            )
         if self.stream_options is None:
-            return attrs.evolve(self, raw=replace_members(self.raw, "stream_options", b'{"include_usage":true}'))
+            return attrs.evolve(
+                self, raw=replace_members(self.raw, "stream_options", b'{"include_usage":true}')
+            )
         if isinstance(self.stream_options, dict):
-            return attrs.evolve(self, raw=replace_members(self.raw, "stream_options", self._options_with_usage()))
+            return attrs.evolve(
+                self, raw=replace_members(self.raw, "stream_options", self._options_with_usage())
+            )
         return self  # not an object: the upstream's own complaint is the best answer
 
     def _options_with_usage(self) -> bytes:
-        *_, (begin, end) = [(begin, end) for name, begin, end in members(self.raw) if name == "stream_options"]
+        *_, (begin, end) = [
+            (begin, end) for name, begin, end in members(self.raw) if name == "stream_options"
+        ]
         options = self.raw[begin:end]
         if "include_usage" in self.stream_options:
             return replace_members(options, "include_usage", b"true")
-        return append_member(options, "include_usage", b"true") if self.stream_options else b'{"include_usage":true}'
+        return (
+            append_member(options, "include_usage", b"true")
+            if self.stream_options
+            else b'{"include_usage":true}'
+        )
 
 
 @attrs.frozen
@@ -151,7 +163,9 @@ def _decode(raw: bytes) -> _Routing:
         str(raw, "utf-8")  # msgspec does not look inside the strings it skips
         return _routing.decode(raw)
     except UnicodeDecodeError as error:
-        raise BadRequest(f"The request body is not valid UTF-8: {error.reason} at byte {error.start}.") from None
+        raise BadRequest(
+            f"The request body is not valid UTF-8: {error.reason} at byte {error.start}."
+        ) from None
     except RecursionError:
         raise BadRequest("The request body is nested too deeply.") from None
     except msgspec.ValidationError as error:
@@ -186,5 +200,7 @@ def _model_name(model: Any) -> str:
     if not model.strip():
         raise BadRequest("`model` is empty.", param="model", code="missing_model")
     if not model.isprintable():
-        raise BadRequest("`model` holds characters that no model name has.", param="model", code="invalid_model")
+        raise BadRequest(
+            "`model` holds characters that no model name has.", param="model", code="invalid_model"
+        )
     return model

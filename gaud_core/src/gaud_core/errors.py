@@ -1,22 +1,22 @@
 """Every error that Gaud raises on purpose, and OpenAI's envelope for those that a client sees.
 
-    GaudError
-    ├── ConfigError              the configuration is wrong; carries every mistake at once
-    ├── PluginError              a provider's distribution failed at a stage; only that provider suffers
-    └── ApiError                 becomes an HTTP answer
-        ├── BadRequest           400  the body or a header cannot be used
-        │   └── BodyTooLarge     413
-        ├── InvalidKey           401
-        ├── NotAllowed           403
-        ├── NotFound             404  no such route, model or provider
-        │   └── ModelNotFound    404
-        ├── MethodNotAllowed     405
-        ├── TooManyRequests      429  carries retry_after
-        └── ProviderError        the upstream or its provider failed; a plugin raises these
-            ├── UpstreamRefused  400, 401, 403, 404 or 429: the upstream said no
-            ├── UpstreamFailed   502  refused, reset, garbage
-            ├── Unavailable      503  known to be down; carries retry_after
-            └── UpstreamTimeout  504
+GaudError
+├── ConfigError              the configuration is wrong; carries every mistake at once
+├── PluginError              a provider's distribution failed at a stage; only that provider suffers
+└── ApiError                 becomes an HTTP answer
+    ├── BadRequest           400  the body or a header cannot be used
+    │   └── BodyTooLarge     413
+    ├── InvalidKey           401
+    ├── NotAllowed           403
+    ├── NotFound             404  no such route, model or provider
+    │   └── ModelNotFound    404
+    ├── MethodNotAllowed     405
+    ├── TooManyRequests      429  carries retry_after
+    └── ProviderError        the upstream or its provider failed; a plugin raises these
+        ├── UpstreamRefused  400, 401, 403, 404 or 429: the upstream said no
+        ├── UpstreamFailed   502  refused, reset, garbage
+        ├── Unavailable      503  known to be down; carries retry_after
+        └── UpstreamTimeout  504
 """
 
 from __future__ import annotations

@@ -49,9 +49,9 @@ def append_member(raw: bytes, key: str, value: bytes) -> bytes:
 
 
 def _only_literal_member(raw: bytes, key: str) -> tuple[int, int] | None:
-    """Find the member without a walk where the text can hold it in one place only.
+    r"""Find the member without a walk where the text can hold it in one place only.
 
-    The caller knows that it is there. Without `\\u00..` escapes a plain key is spelled literally, so a
+    The caller knows that it is there. Without `\u00..` escapes a plain key is spelled literally, so a
     single occurrence of the quoted key is the member itself and no string that happens to hold its name.
     """
     quoted = b'"%b"' % key.encode()

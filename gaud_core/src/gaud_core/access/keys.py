@@ -49,7 +49,8 @@ class Keys:
         key = _presented(headers)
         if key is None:
             raise InvalidKey(
-                "No key was sent. Send your Gaud key as `Authorization: Bearer sk-prx-...`.", code="missing_api_key"
+                "No key was sent. Send your Gaud key as `Authorization: Bearer sk-prx-...`.",
+                code="missing_api_key",
             )
         if not hmac.compare_digest(hashlib.sha256(key).digest(), self.digest):
             raise InvalidKey("This key is not valid.")
@@ -68,7 +69,9 @@ def open_keys(config: Config) -> tuple[Keys, str | None]:
     except (OSError, ValueError) as error:
         reason = error.strerror if isinstance(error, OSError) else "it holds no digest"
         cure = "Set data.dir to a folder that Gaud may write to, or preset GAUD_AUTH_BOOTSTRAP_KEY."
-        raise ConfigError([Problem("data.dir", f"the key's digest cannot be kept in {path}: {reason}.", cure)]) from None
+        raise ConfigError(
+            [Problem("data.dir", f"the key's digest cannot be kept in {path}: {reason}.", cure)]
+        ) from None
 
 
 def _read_or_make(path: Path) -> tuple[Keys, str | None]:

@@ -42,7 +42,7 @@ async def _ask(setup: Setup) -> tuple[list[Instance], dict[str, str]]:
     instances, failures = gateway.build()
     found = list(instances.values())
     outcomes = await asyncio.gather(*(_discover(instance) for instance in found))
-    failures |= {instance.name: reason for instance, reason in zip(found, outcomes) if reason}
+    failures |= {instance.name: reason for instance, reason in zip(found, outcomes, strict=True) if reason}
     await gateway.stop()
     return found, failures
 

@@ -23,7 +23,9 @@ def command(config_path: str | None) -> None:
     if rows:
         click.echo(table(_HEAD, rows))
     else:
-        click.echo("No provider is installed. The README lists them; one is installed with pip beside gaud-core.")
+        click.echo(
+            "No provider is installed. The README lists them; one is installed with pip beside gaud-core."
+        )
     for name, reason in _reasons(setup):
         click.echo(f"\n{name}: {reason}")
 

@@ -6,14 +6,14 @@ import errno
 import logging
 import socket
 from collections.abc import Iterable
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import attrs
 import click
 
 from gaud_core._version import __version__
 from gaud_core.cli.common import Setup, config_option, read_setup, secrets_of
-from gaud_core.config import Config, network_problem
+from gaud_core.config import network_problem
 from gaud_core.errors import ConfigError, GaudError
 from gaud_core.gateway.plugins import Plugin
 from gaud_core.observe.logs import set_up_logging
@@ -50,7 +50,8 @@ def command(config_path: str | None, host: str | None, port: int | None) -> None
 
 def _with_flags(setup: Setup, host: str | None, port: int | None) -> Setup:
     flags = {"host": host, "port": port}
-    server = attrs.evolve(setup.config.server, **{k: v for k, v in flags.items() if v is not None})
+    configured: Any = setup.config.server
+    server = attrs.evolve(configured, **{k: v for k, v in flags.items() if v is not None})
     problem = network_problem(server, setup.config.auth)
     if problem:
         raise ConfigError([problem])
@@ -106,7 +107,9 @@ def _tell(setup: Setup, listening: socket.socket, made_key: str | None) -> None:
         log.warning("%s", warning)
     for plugin in setup.plugins:
         if plugin.reason or plugin.warning:
-            log.warning("provider %s (%s): %s", plugin.name, plugin.distribution, plugin.reason or plugin.warning)
+            log.warning(
+                "provider %s (%s): %s", plugin.name, plugin.distribution, plugin.reason or plugin.warning
+            )
     if not config.instances:
         click.echo(_first_steps(setup.plugins))
 
@@ -123,7 +126,9 @@ def _first_steps(plugins: Iterable[Plugin]) -> str:
     if not usable:
         return "No provider is installed, so there is nothing to call yet. The README lists them."
     steps = ["No provider is configured, so there is nothing to call yet. Write to ./llm-proxy.toml:"]
-    return "\n".join([*steps, *(_example(plugin) for plugin in usable), "or set the variables; then start Gaud again."])
+    return "\n".join(
+        [*steps, *(_example(plugin) for plugin in usable), "or set the variables; then start Gaud again."]
+    )
 
 
 def _example(plugin: Plugin) -> str:

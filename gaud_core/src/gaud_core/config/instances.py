@@ -50,7 +50,7 @@ def safe_options(schema: type) -> Mapping[str, Option]:
     """The options of a plugin's settings class, none if it is broken; reading its section then says so."""
     try:
         return options_of(schema)
-    except Exception:  # noqa: BLE001 - a broken plugin must not hurt the others
+    except Exception:
         return {}
 
 
@@ -113,7 +113,7 @@ def _loaded(
         )
     except ConfigError as wrong:
         return Instance(name=name, provider=provider, problems=wrong.problems), {}
-    except Exception as wrong:  # noqa: BLE001 - a broken settings class hurts only its own instances
+    except Exception as wrong:
         broken = f"cannot be read: the settings class of provider `{provider}` is broken ({_brief(wrong)})."
         problem = Problem(path, broken, "Tell its author.")
         return Instance(name=name, provider=provider, problems=(problem,)), {}

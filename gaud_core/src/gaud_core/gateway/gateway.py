@@ -75,7 +75,9 @@ class Gateway:
         started = []
         for instance in self.registry.instances.values():
             ready = asyncio.Event()
-            self._tasks.append(asyncio.create_task(supervise(instance, self.sleep, ready), name=instance.name))
+            self._tasks.append(
+                asyncio.create_task(supervise(instance, self.sleep, ready), name=instance.name)
+            )
             started.append(asyncio.create_task(ready.wait()))
         if started:
             _, late = await asyncio.wait(started, timeout=_START_GRACE_SECS)
@@ -110,7 +112,9 @@ class Gateway:
     def _build_one(self, section: Section, providers: Mapping[str, Plugin]) -> Instance | str:
         connections = Connections(Upstream(section.name))
         try:
-            instance = build_instance(section, providers[section.provider], connections, self.config, self.clock)
+            instance = build_instance(
+                section, providers[section.provider], connections, self.config, self.clock
+            )
         except Exception as error:  # protects the other providers from this one's constructor
             log.exception("%s is left out", section.name)
             return f"{type(error).__name__}: {error}"

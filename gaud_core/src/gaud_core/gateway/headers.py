@@ -50,7 +50,9 @@ def upstream_headers(headers: Iterable[tuple[str, str]]) -> list[tuple[str, str]
 
 def encode(headers: Iterable[tuple[str, str]]) -> RawHeaders:
     """Give headers as ASGI sends them; a character outside Latin-1 is replaced."""
-    return [(name.encode("latin-1", "replace"), value.encode("latin-1", "replace")) for name, value in headers]
+    return [
+        (name.encode("latin-1", "replace"), value.encode("latin-1", "replace")) for name, value in headers
+    ]
 
 
 def retry_after(headers: Iterable[tuple[str, str]]) -> str | None:

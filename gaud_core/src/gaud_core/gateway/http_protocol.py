@@ -58,7 +58,9 @@ class LimitedProtocol(HttpToolsProtocol):
         self._refuse("400 Bad Request", BadRequest(msg, code="invalid_http"))
 
     def _refuse_head(self) -> None:
-        told = f"The request's headers are longer than {self.max_head_bytes} bytes (`server.max_header_bytes`)."
+        told = (
+            f"The request's headers are longer than {self.max_head_bytes} bytes (`server.max_header_bytes`)."
+        )
         error = BadRequest(told, status=431, code="headers_too_large")
         self._refuse("431 Request Header Fields Too Large", error)
 

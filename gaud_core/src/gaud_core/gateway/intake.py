@@ -34,7 +34,9 @@ async def read_body(headers: Iterable[tuple[bytes, bytes]], receive: Receive, li
 def _refuse_encoded(headers: dict[bytes, bytes]) -> None:
     encoding = headers.get(b"content-encoding", b"identity").decode("latin-1")
     if encoding not in {"identity", ""}:
-        message = f"The request body is compressed (`content-encoding: {encoding[:40]}`); send it uncompressed."
+        message = (
+            f"The request body is compressed (`content-encoding: {encoding[:40]}`); send it uncompressed."
+        )
         raise BadRequest(message, status=415, code="unsupported_content_encoding")
 
 

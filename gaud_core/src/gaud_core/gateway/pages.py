@@ -76,7 +76,12 @@ def front_door(gateway: Gateway) -> Endpoint:
 
 def model_object(name: str, instance: Instance, model: Model) -> dict[str, Any]:
     """Give one model in OpenAI's shape, with what else is known."""
-    shape = {"id": name, "object": "model", "created": model.created, "owned_by": model.owned_by or instance.name}
+    shape = {
+        "id": name,
+        "object": "model",
+        "created": model.created,
+        "owned_by": model.owned_by or instance.name,
+    }
     limits = {"max_input_tokens": model.max_input_tokens, "max_output_tokens": model.max_output_tokens}
     known = {key: value for key, value in limits.items() if value is not None}
     price = {"price": attrs.asdict(model.price)} if model.price else {}
@@ -114,4 +119,4 @@ def _is_healthy(instance: Instance) -> bool | None:
 def _next_step(names: list[str]) -> str:
     if names:
         return "Point an OpenAI client at this address plus /v1, with your Gaud key."
-    return "No provider is configured yet: add a section [providers.<name>] to llm-proxy.toml; `gaud providers` lists them."
+    return "No provider is configured yet: `gaud providers` lists the installed ones, `gaud serve` says how to begin."

@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Iterable, Iterator, Mapping
 from importlib import metadata
+from typing import Any
 
 import attrs
 
@@ -89,12 +90,12 @@ def _entry_points() -> Iterator[tuple[metadata.EntryPoint, tuple[str, str]]]:
                 yield point, (name, dist.version)
 
 
-def _objection(name: str, provider: object) -> str:
+def _objection(name: str, provider: Any) -> str:
     if not isinstance(provider, type) or Provider not in provider.__mro__:
         return "its entry point names something that is no Provider class"
     if getattr(provider, "name", None) != name:
         return f"its class is named `{getattr(provider, 'name', None)}`, its entry point `{name}`"
-    if not hasattr(provider, "settings_class"):
+    if provider.settings_class is object:
         return "it names no settings class: write `class ...(Provider[MySettings])`"
     return ""
 

@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import Awaitable, Callable, MutableMapping
 from contextlib import suppress
 from types import TracebackType
-from typing import Any
+from typing import Any, Self
 
 __all__ = ["ClientLeft", "Presence", "Receive"]
 
@@ -28,7 +28,7 @@ class Presence:
         self._receive = receive
         self._left = False
 
-    async def __aenter__(self) -> Presence:
+    async def __aenter__(self) -> Self:
         loop = asyncio.get_running_loop()
         self._caller = asyncio.current_task(loop)
         self._watch = loop.create_task(self._until_gone())

@@ -1,4 +1,4 @@
-"""The instances that serve now, and which of them a model's name leads to. Replaced as a whole, never changed."""
+"""The instances that serve now, and which of them a model's name leads to."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ class Route:
 
 @attrs.frozen
 class Registry:
-    """Instances by name, in the order of the configuration.
+    """Instances by name, in the order of the configuration; replaced as a whole, never changed.
 
     `broken` says why configured instances are not among them; `install_hint` gives the command that
     installs a provider, or nothing.

@@ -82,13 +82,15 @@ async def _pass_events(
 
 def _check_end(watch: Watch) -> None:
     if watch.error is None and not watch.complete():
-        raise UpstreamFailed("The upstream ended the stream before it was complete.", code="upstream_broke_off")
+        raise UpstreamFailed(
+            "The upstream ended the stream before it was complete.", code="upstream_broke_off"
+        )
 
 
 async def _relay_unread(
     reply: Reply, begun: bytes, content: AsyncIterator[bytes], send: Send, outcome: Outcome
 ) -> None:
-    """Relay what is too long to hold, or compressed unasked: it cannot be checked, nor repaired when it breaks."""
+    """Relay what is too long to hold or compressed unasked: not checked, and not mended when it breaks."""
     headers = upstream_headers(reply.headers)
     if length := reply.header("content-length"):
         headers.append(("content-length", length))

@@ -33,7 +33,9 @@ class CallRoute:
 
     gateway: Gateway
     endpoint: str
-    dialect: Dialect = attrs.field(default=attrs.Factory(lambda self: _dialect(self.endpoint), takes_self=True))
+    dialect: Dialect = attrs.field(
+        default=attrs.Factory(lambda self: _dialect(self.endpoint), takes_self=True)
+    )
 
     async def __call__(self, scope: MutableMapping[str, Any], receive: Receive, send: Send) -> None:
         """Serve one call; an ApiError is answered by whoever stands around."""
@@ -92,7 +94,7 @@ def _dialect(endpoint: str) -> Dialect:
 def _close_books(
     permit: Permit, instance: Instance, outcome: Outcome, exchange: Exchange, *, finished: bool
 ) -> None:
-    """Tell the breaker, the instance and the log; a call that was cut short says nothing about the upstream."""
+    """Tell the breaker, the instance and the log; a call that was cut short says nothing of the upstream."""
     failed = outcome.upstream_failed
     permit.settle(not failed if finished or failed else None)
     instance.note(outcome, exchange.fields.get("first_byte_ms", exchange.elapsed_ms()))

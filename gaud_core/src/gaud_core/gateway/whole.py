@@ -42,7 +42,9 @@ async def send_checked(reply: Reply, answer: bytes, dialect: Dialect, send: Send
 
 def _usage(reply: Reply, answer: bytes, dialect: Dialect) -> Usage | None:
     if reply.status >= 300:
-        raise UpstreamFailed(f"The upstream answered with a redirect ({reply.status}), which Gaud does not follow.")
+        raise UpstreamFailed(
+            f"The upstream answered with a redirect ({reply.status}), which Gaud does not follow."
+        )
     if reply.status == 204:
         return None
     try:
@@ -60,7 +62,9 @@ def _refusal(reply: Reply, answer: bytes) -> tuple[ProviderError, bool]:
         message = f"The upstream answered {reply.status} with {_kind(reply)} instead of JSON."
         return ProviderError(message, status=reply.status), False
     message, code = _message_and_code(body)
-    return ProviderError(message or f"The upstream answered {reply.status}.", status=reply.status, code=code), True
+    return ProviderError(
+        message or f"The upstream answered {reply.status}.", status=reply.status, code=code
+    ), True
 
 
 def _message_and_code(body: object) -> tuple[str, str | None]:

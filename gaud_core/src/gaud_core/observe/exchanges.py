@@ -69,5 +69,10 @@ async def _apologise(send: Send, error: Exception) -> None:
 def _log_line(scope: Scope, exchange: Exchange) -> None:
     level = logging.DEBUG if scope["path"] in _QUIET_PATHS else logging.INFO
     if log.isEnabledFor(level):
-        head = {"id": exchange.id, "method": scope["method"], "path": scope["path"], "status": exchange.status}
+        head = {
+            "id": exchange.id,
+            "method": scope["method"],
+            "path": scope["path"],
+            "status": exchange.status,
+        }
         log.log(level, "call", extra={"fields": {**head, "ms": exchange.elapsed_ms(), **exchange.fields}})

@@ -121,7 +121,7 @@ class Provider(Protocol[S]):
     """Model names without prefix that it wants, as globs: `("gpt-*", "o1*")`."""
     contract: ClassVar[str] = "1.0"
     """The level of the conformance kit that it claims."""
-    settings_class: ClassVar[type[Any]]
+    settings_class: ClassVar[type[Any]] = object
     """Set from the brackets."""
 
     settings: S
@@ -139,10 +139,12 @@ class Provider(Protocol[S]):
                 cls.settings_class = named[0]
 
     async def start(self) -> None:
-        """Get ready: once, before the first call, under a deadline. The network may be down: do not insist."""
+        """Get ready: once, before the first call, under a deadline; the network may be down."""
+        self.ctx.log.debug("%s starts", self.ctx.name)
 
     async def stop(self) -> None:
         """Let go of everything, after the last call has ended."""
+        self.ctx.log.debug("%s stops", self.ctx.name)
 
     def known_models(self) -> Sequence[Model]:
         """Give the models that need no asking, such as those listed in the settings."""

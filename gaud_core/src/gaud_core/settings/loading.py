@@ -94,7 +94,7 @@ def _read(option: Option, source: Source, table: Mapping[str, Any], environ: Map
 def _made(cls: type[T], path: str, values: dict[str, Any]) -> T:
     try:
         return cls(**values)
-    except Exception as wrong:  # noqa: BLE001 - a broken __attrs_post_init__ must not hurt other sections
+    except Exception as wrong:
         text = str(wrong) if isinstance(wrong, ValueError) else f"its check raised {type(wrong).__name__}."
         for value in values.values():
             text = hidden(text, value)

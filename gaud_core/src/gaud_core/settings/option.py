@@ -119,7 +119,7 @@ class Option:
             raise Mistake(hidden(wrong.message, value), hidden(wrong.cure, value)) from None
         except ValueError as wrong:
             raise Mistake(f"cannot be used: {hidden(str(wrong), value)}") from None
-        except Exception as wrong:  # noqa: BLE001 - a plugin's broken check must not hurt other sections
+        except Exception as wrong:
             raise Mistake(f"could not be checked: its check raised {type(wrong).__name__}.") from None
 
     def _within(self, value: float) -> bool:
