@@ -6,7 +6,7 @@
 
 SHELL := /bin/sh
 .DEFAULT_GOAL := help
-.PHONY: help run demo test check docs clean
+.PHONY: help run demo test check format lint types imports examples docs clean
 
 PORT ?=
 ARGS ?=
@@ -50,11 +50,22 @@ demo: .venv/installed .venv-litellm/installed ## Start Gaud in front of a real L
 test: .venv/installed .venv-litellm/installed ## Run every test, those with the real LiteLLM too
 	@GAUD_TEST_LITELLM='$(CURDIR)/.venv-litellm/bin/litellm' $(bin)/python -m pytest $(ARGS)
 
-check: .venv/installed ## Check format, lint, types, imports and the examples in the docs
+check: format lint types imports examples ## Check format, lint, types, imports and the examples in the docs
+
+format: .venv/installed
 	$(call step,Format,$(bin)/ruff format --check .)
+
+lint: .venv/installed
 	$(call step,Lint,$(bin)/ruff check .)
+
+types: .venv/installed
 	$(call step,Types,$(bin)/python -m mypy)
-	$(call step,Imports between modules,cd gaud_core/src && ../../$(bin)/lint-imports --config ../../pyproject.toml)
+
+# Not from the root, where the folders of the distributions have the packages' names.
+imports: .venv/installed
+	$(call step,Imports,cd gaud_core/src && ../../$(bin)/lint-imports --config ../../pyproject.toml --no-cache)
+
+examples: .venv/installed
 	$(call step,Examples in the docs,$(bin)/python -m pytest -q tests/docs)
 
 docs: .venv/installed ## Run the examples in README and docs, with their output

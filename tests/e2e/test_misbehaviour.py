@@ -59,6 +59,14 @@ def test_works_after_failures(gaud: Gaud, upstream: ScriptedUpstream) -> None:
         assert gaud.chat("direct:x").json()["choices"][0]["message"]["content"] == "fine"
 
 
+def test_upstream_that_closes_after_each_answer(gaud: Gaud, upstream: ScriptedUpstream) -> None:
+    """An upstream that closes its connections without having said so costs no call."""
+    body = b'{"choices":[]}'
+    upstream.reset(Answer([body, Cut.CLOSE], headers={"content-type": "application/json"}))
+    assert [gaud.chat("direct:x").status_code for _ in range(20)] == [200] * 20
+    assert len({call.connection for call in upstream.calls}) == 20
+
+
 def test_many_at_once(gaud: Gaud, upstream: ScriptedUpstream) -> None:
     """A hundred calls at once each get their own answer."""
     upstream.reset(lambda seen: chat_completion(seen.json["user"]))

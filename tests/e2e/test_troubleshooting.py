@@ -4,9 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+import httpx
 import pytest
 
-from gaud_core.testing import Answer, ScriptedUpstream, Signal, chat_chunk, sse
+from gaud_core.testing import (
+    Answer,
+    ScriptedUpstream,
+    Signal,
+    chat_chunk,
+    chat_completion,
+    chat_error_stream,
+    sse,
+)
 
 from .gaud_server import Gaud, Starter, provider_toml
 from .litellm_proxy import MASTER_KEY
@@ -54,6 +63,23 @@ def test_unreachable_on_the_command_line(start_gaud: Starter) -> None:
     done = start_gaud(unreachable()).command("models")
     assert done.returncode != 0
     assert "providers.litellm.url" in done.stdout + done.stderr
+
+
+def test_check_reports_every_mistake(start_gaud: Starter) -> None:
+    """`gaud check` reports all mistakes of a section at once, with their paths, and exits with 2."""
+    gaud = start_gaud(unreachable())
+    wrong = """
+[providers.litellm]
+url = "localhost"
+timeout_secs = -1
+modles = []
+"""
+    gaud.config.write_text(wrong)
+    done = gaud.command("check")
+    assert done.returncode == 2
+    for path in ("providers.litellm.url", "providers.litellm.timeout_secs", "providers.litellm.modles"):
+        assert path in done.stdout + done.stderr
+    assert "Traceback" not in done.stderr
 
 
 # Model discovery returns empty list
@@ -188,11 +214,49 @@ def test_open_breaker_in_the_log(tripped: Gaud) -> None:
     assert "30" in line
 
 
+def test_breaker_closes_by_itself(start_gaud: Starter, upstream: ScriptedUpstream) -> None:
+    """Once the cause is cured, two good test calls close it again, without anybody's help."""
+    upstream.add(*[Answer.error(500, "scripted words")] * 3, *[chat_completion()] * 2)
+    toml = "[breaker]\nopen_secs = 1\n\n" + provider_toml(upstream.url, discover_models=False)
+    gaud = start_gaud(toml)
+    assert [gaud.chat("litellm:x").status_code for _ in range(4)] == [500, 500, 500, 503]
+    until(lambda: gaud.health()["breaker"] == "half-open", "the breaker to be half-open", 3)
+    assert [gaud.chat("litellm:x").status_code for _ in range(2)] == [200, 200]
+    assert gaud.health()["breaker"] == "closed"
+
+
 def test_client_errors_do_not_trip(start_gaud: Starter, litellm: Server, upstream: ScriptedUpstream) -> None:
     """Any number of 4xx leaves the breaker closed."""
     upstream.add(*[Answer.error(400)] * 5)
     gaud = start_gaud(provider_toml(litellm.url, api_key=MASTER_KEY))
     assert [gaud.chat("litellm:scripted").status_code for _ in range(5)] == [400] * 5
+    assert gaud.health()["breaker"] == "closed"
+
+
+def test_broken_streams_trip(start_gaud: Starter, litellm: Server, upstream: ScriptedUpstream) -> None:
+    """Three streams that broke open the breaker, although each had begun with a 200."""
+    upstream.add(*[chat_error_stream(["a", "b"])] * 3)
+    gaud = start_gaud(provider_toml(litellm.url, api_key=MASTER_KEY))
+    assert [gaud.chat("litellm:scripted", stream=True).status_code for _ in range(3)] == [200] * 3
+    assert gaud.health()["breaker"] == "open"
+
+
+def test_refusals_in_streams_do_not_trip(start_gaud: Starter, upstream: ScriptedUpstream) -> None:
+    """An error event that tells a 4xx is a client's error, not the upstream's."""
+    upstream.add(*[chat_error_stream(["a"], code="429")] * 3)
+    gaud = start_gaud(provider_toml(upstream.url, discover_models=False))
+    assert [gaud.chat("litellm:x", stream=True).status_code for _ in range(3)] == [200] * 3
+    assert gaud.health()["breaker"] == "closed"
+
+
+def test_leaving_clients_do_not_trip(start_gaud: Starter, upstream: ScriptedUpstream) -> None:
+    """Clients that lose patience say nothing about the upstream."""
+    upstream.reset(Answer.stalled())
+    gaud = start_gaud(provider_toml(upstream.url, discover_models=False))
+    for number in (1, 2, 3):
+        with pytest.raises(httpx.ReadTimeout):
+            gaud.chat("litellm:x", timeout=0.3)
+        assert upstream.wait_call(number).disconnected.wait_blocking(1)
     assert gaud.health()["breaker"] == "closed"
 
 

@@ -26,14 +26,13 @@ _KEY_HEADERS = (b"x-api-key", b"x-goog-api-key")
 
 @attrs.frozen
 class Caller:
-    """Who a request comes from."""
+    """Who a request comes from; `user` is None as long as nobody is told apart."""
 
-    name: str
+    user: str | None
     is_admin: bool
 
 
-_ANYONE = Caller("anyone", is_admin=True)
-_BOOTSTRAP = Caller("bootstrap", is_admin=True)
+_ADMIN = Caller(None, is_admin=True)
 
 
 @attrs.frozen
@@ -45,7 +44,7 @@ class Keys:
     def check(self, headers: Iterable[tuple[bytes, bytes]]) -> Caller:
         """Say who calls, or raise InvalidKey; the same words for a wrong key and for an unknown one."""
         if self.digest is None:
-            return _ANYONE
+            return _ADMIN
         key = _presented(headers)
         if key is None:
             raise InvalidKey(
@@ -54,7 +53,7 @@ class Keys:
             )
         if not hmac.compare_digest(hashlib.sha256(key).digest(), self.digest):
             raise InvalidKey("This key is not valid.")
-        return _BOOTSTRAP
+        return _ADMIN
 
 
 def open_keys(config: Config) -> tuple[Keys, str | None]:

@@ -13,8 +13,8 @@ from typing import Literal
 import attrs
 
 from gaud_core.call import Call, Reply
-from gaud_core.errors import ApiError, ProviderError, UpstreamFailed, UpstreamTimeout
-from gaud_core.gateway.breaker import CircuitBreaker
+from gaud_core.errors import ApiError, ProviderError, Unavailable, UpstreamFailed, UpstreamTimeout
+from gaud_core.gateway.breaker import CircuitBreaker, Permit
 from gaud_core.gateway.outcome import Outcome
 from gaud_core.provider import Health, Model, Provider
 
@@ -24,7 +24,7 @@ Stage = Literal["configured", "starting", "serving", "broken"]
 
 START_SECS = 30.0
 DISCOVERY_SECS = 60.0
-HEALTH_SECS = 5.0
+HEALTH_SECS = 8.0  # a provider that limits itself to less says more about why
 _LATENCIES_KEPT = 256
 
 log = logging.getLogger("gaud.providers")
@@ -136,11 +136,34 @@ class Instance:
         except Exception as error:  # protects the gateway from the plugin's mistakes
             self.health = Health(healthy=False, detail=self._crashed(error).message)
 
-    def note(self, outcome: Outcome, latency_ms: float) -> None:
-        """Keep what a finished call has shown."""
+    def admit(self) -> Permit:
+        """Let a call through, or raise Unavailable that says why and what to do."""
+        try:
+            return self.breaker.admit()
+        except Unavailable as refusal:
+            if self.last_error:
+                refusal.message += f" The last error was: {self.last_error}"
+            refusal.hint = self.explain(refusal)
+            raise
+
+    def settle(self, permit: Permit, outcome: Outcome, latency_ms: float, *, finished: bool) -> None:
+        """Keep what a call has shown; one that was cut short says nothing about the upstream."""
         self.latencies_ms.append(latency_ms)
         if outcome.error is not None:
             self.last_error = f"{outcome.error.message} {outcome.hint or ''}".strip()
+        before = self.breaker.state
+        failed = outcome.upstream_failed
+        permit.settle(not failed if finished or failed else None)
+        if self.breaker.state != before:
+            self._tell_breaker(before)
+
+    def _tell_breaker(self, before: str) -> None:
+        state = self.breaker.state
+        if state == "closed":
+            log.info("%s answers again: its circuit breaker is closed", self.name)
+        elif before != "open":
+            told = "%s: circuit breaker open for %g s. The last error was: %s"
+            log.warning(told, self.name, self.breaker.open_secs, self.last_error)
 
     @property
     def latency_ms(self) -> float | None:

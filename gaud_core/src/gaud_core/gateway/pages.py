@@ -119,4 +119,4 @@ def _is_healthy(instance: Instance) -> bool | None:
 def _next_step(names: list[str]) -> str:
     if names:
         return "Point an OpenAI client at this address plus /v1, with your Gaud key."
-    return "No provider is configured yet: `gaud providers` lists the installed ones, `gaud serve` says how to begin."
+    return "No provider is configured yet: `gaud providers` lists what is installed."

@@ -95,7 +95,7 @@ def _objection(name: str, provider: Any) -> str:
         return "its entry point names something that is no Provider class"
     if getattr(provider, "name", None) != name:
         return f"its class is named `{getattr(provider, 'name', None)}`, its entry point `{name}`"
-    if provider.settings_class is object:
+    if getattr(provider, "settings_class", object) is object:
         return "it names no settings class: write `class ...(Provider[MySettings])`"
     return ""
 

@@ -10,7 +10,6 @@ import attrs
 from gaud_core.access import Caller
 from gaud_core.call import Body, Call
 from gaud_core.errors import ProviderError
-from gaud_core.gateway.breaker import Permit
 from gaud_core.gateway.dialects import DIALECTS, Dialect, Passthrough
 from gaud_core.gateway.exchange import Exchange
 from gaud_core.gateway.gateway import Gateway
@@ -57,13 +56,13 @@ class CallRoute:
     ) -> Call:
         headers = client_headers(scope["headers"], stream=body.stream)
         outgoing = self.dialect.prepare(body.with_model(model))
-        return Call(exchange.id, self.endpoint, model, outgoing, headers, caller.name)
+        return Call(exchange.id, self.endpoint, model, outgoing, headers, caller.user)
 
     async def _forward(
         self, call: Call, instance: Instance, body: Body, send: Send, exchange: Exchange
     ) -> None:
         """Send the call on and relay the answer; the breaker hears of the outcome whatever happens."""
-        permit = instance.breaker.admit()
+        permit = instance.admit()
         outcome = Outcome(instance.explain)
         finished = False
         try:
@@ -74,7 +73,9 @@ class CallRoute:
             finished = True
             raise
         finally:
-            _close_books(permit, instance, outcome, exchange, finished=finished)
+            latency = exchange.fields.get("first_byte_ms", exchange.elapsed_ms())
+            instance.settle(permit, outcome, latency, finished=finished)
+            _describe(outcome, exchange)
 
     async def _exchange(
         self, call: Call, instance: Instance, body: Body, send: Send, outcome: Outcome, exchange: Exchange
@@ -91,13 +92,8 @@ def _dialect(endpoint: str) -> Dialect:
     return DIALECTS.get(endpoint) or Passthrough()
 
 
-def _close_books(
-    permit: Permit, instance: Instance, outcome: Outcome, exchange: Exchange, *, finished: bool
-) -> None:
-    """Tell the breaker, the instance and the log; a call that was cut short says nothing of the upstream."""
-    failed = outcome.upstream_failed
-    permit.settle(not failed if finished or failed else None)
-    instance.note(outcome, exchange.fields.get("first_byte_ms", exchange.elapsed_ms()))
+def _describe(outcome: Outcome, exchange: Exchange) -> None:
+    """Put what is known at the end into the log line."""
     if outcome.usage is not None:
         exchange.fields |= {"in": outcome.usage.input_tokens, "out": outcome.usage.output_tokens}
     if outcome.error is not None:

@@ -42,6 +42,10 @@ async def _keep_models_fresh(instance: Instance, sleep: Sleep) -> None:
         else:
             if told or wait != _LAST_RETRY_SECS:
                 log.info("%s is ready: %d models", instance.name, len(instance.models))
+            if told:
+                await (
+                    instance.check_health()
+                )  # it has just come back: do not call it ill for the next seconds
             told, wait = "", _LAST_RETRY_SECS
             await sleep(_interval(instance))
 
