@@ -16,10 +16,10 @@ from gaud_core.testing import (
 Talk = Callable[[bytes], Awaitable[bytes]]
 
 
-@pytest.fixture
-def anyio_backend() -> str:
-    """The scripted upstream lives in asyncio."""
-    return "asyncio"
+@pytest.fixture(params=[False, True], ids=["asyncio", "uvloop"])
+def anyio_backend(request: pytest.FixtureRequest) -> tuple[str, dict[str, bool]]:
+    """The scripted upstream lives in asyncio, on its own loop and on uvloop's, whose transports differ."""
+    return "asyncio", {"use_uvloop": request.param}
 
 
 @pytest.fixture

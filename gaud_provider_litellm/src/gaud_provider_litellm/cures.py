@@ -17,7 +17,7 @@ def cure(failure: ProviderError, settings: LiteLLMSettings, section: str) -> str
     if isinstance(failure, UpstreamTimeout):
         return _too_slow(section)
     if isinstance(failure, UpstreamFailed):
-        return _not_reachable(settings.url, section)
+        return _not_reachable(section)
     if isinstance(failure, Unavailable):
         return (
             "Look in LiteLLM's log for the errors of the provider behind it, and check that provider's key."
@@ -34,10 +34,10 @@ def _too_slow(section: str) -> str:
     )
 
 
-def _not_reachable(url: str, section: str) -> str:
+def _not_reachable(section: str) -> str:
     return (
-        f"Check that LiteLLM runs: curl {url}/health/liveliness; if it runs elsewhere, set {section}.url. "
-        "In Docker use the name of its service, as in http://litellm:4000, not localhost."
+        f"Check that LiteLLM runs and that {section}.url is its address: `curl <url>/health/liveliness` says "
+        '"I\'m alive!". In Docker use the name of its service, as in http://litellm:4000, not localhost.'
     )
 
 

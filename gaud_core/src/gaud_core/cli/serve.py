@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import errno
 import logging
+import signal
 import socket
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 import attrs
@@ -139,6 +141,17 @@ def _example(plugin: Plugin) -> str:
     return "\n".join(["", f"    [providers.{plugin.name}]", *lines, ""])
 
 
+@contextmanager
+def _signals_end_well() -> Iterator[None]:
+    """End with exit code 0 after a signal: uvicorn shuts down and then raises the signal once more."""
+    kept = {number: signal.signal(number, lambda *_: None) for number in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        yield
+    finally:
+        for number, handler in kept.items():
+            signal.signal(number, handler)
+
+
 def _run(setup: Setup, listening: socket.socket, keys: Keys) -> None:
     import uvicorn
 
@@ -158,5 +171,6 @@ def _run(setup: Setup, listening: socket.socket, keys: Keys) -> None:
         timeout_graceful_shutdown=round(server.shutdown_secs),
     )
     logging.getLogger("uvicorn.error").setLevel(logging.WARNING)
-    uvicorn.Server(config).run(sockets=[listening])
+    with _signals_end_well():
+        uvicorn.Server(config).run(sockets=[listening])
     log.info("stopped")

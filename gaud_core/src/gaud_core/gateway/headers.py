@@ -20,6 +20,7 @@ CREDENTIALS = frozenset(
 _OURS = frozenset(
     {"set-cookie", "server", "date", "alt-svc", "strict-transport-security", "x-request-id", "x-gaud-hint"}
     | {"www-authenticate", "proxy-authenticate", "clear-site-data", "content-security-policy"}
+    | {"x-frame-options", "x-content-type-options", "referrer-policy", "permissions-policy"}
 )
 _DECODABLE = ("gzip", "deflate", "identity")
 

@@ -18,7 +18,7 @@ from gaud_core.gateway.breaker import CircuitBreaker, Permit
 from gaud_core.gateway.outcome import Outcome
 from gaud_core.provider import Health, Model, Provider
 
-__all__ = ["Instance"]
+__all__ = ["Instance", "Mishap"]
 
 Stage = Literal["configured", "starting", "serving", "broken"]
 
@@ -28,6 +28,18 @@ HEALTH_SECS = 8.0  # a provider that limits itself to less says more about why
 _LATENCIES_KEPT = 256
 
 log = logging.getLogger("gaud.providers")
+
+
+@attrs.frozen
+class Mishap:
+    """What went wrong last, what to do about it, and when it was (seconds since 1970)."""
+
+    message: str
+    hint: str | None = None
+    at: float = attrs.field(factory=time.time)
+
+    def __str__(self) -> str:
+        return f"{self.message} {self.hint}" if self.hint else self.message
 
 
 @attrs.define(eq=False)
@@ -43,7 +55,7 @@ class Instance:
     model_ids: frozenset[str] = frozenset()
     discovered_at: float | None = None
     health: Health | None = None
-    last_error: str | None = None
+    last_error: Mishap | None = None
     latencies_ms: deque[float] = attrs.field(factory=lambda: deque(maxlen=_LATENCIES_KEPT))
 
     def __attrs_post_init__(self) -> None:
@@ -54,8 +66,9 @@ class Instance:
 
     @property
     def label(self) -> str:
-        """The provider's name for people."""
-        return self.provider.label or self.provider.name
+        """The instance's name for people: "LiteLLM provider", or "LiteLLM provider `work`"."""
+        label = self.provider.label or self.provider.name
+        return f"{label} provider" + ("" if self.name == self.provider.name else f" `{self.name}`")
 
     def learn(self, models: Iterable[Model]) -> None:
         """Keep a list of models; the first of a name counts."""
@@ -142,15 +155,16 @@ class Instance:
             return self.breaker.admit()
         except Unavailable as refusal:
             if self.last_error:
-                refusal.message += f" The last error was: {self.last_error}"
+                refusal.message += f" The last error was: {self.last_error.message}"
             refusal.hint = self.explain(refusal)
             raise
 
     def settle(self, permit: Permit, outcome: Outcome, latency_ms: float, *, finished: bool) -> None:
         """Keep what a call has shown; one that was cut short says nothing about the upstream."""
-        self.latencies_ms.append(latency_ms)
         if outcome.error is not None:
-            self.last_error = f"{outcome.error.message} {outcome.hint or ''}".strip()
+            self.last_error = Mishap(outcome.error.message, outcome.hint)
+        elif finished:
+            self.latencies_ms.append(latency_ms)
         before = self.breaker.state
         failed = outcome.upstream_failed
         permit.settle(not failed if finished or failed else None)
@@ -189,7 +203,7 @@ class Instance:
     def _break(self, stage: str, error: Exception) -> None:
         what = f"no end within {START_SECS:g} s" if isinstance(error, TimeoutError) else str(error)
         self.stage, self.reason = "broken", f"{stage}: {what or type(error).__name__}"
-        log.error("%s provider init failed: %s", self.label, self.reason, exc_info=error)
+        log.error("%s init failed: %s", self.label, self.reason, exc_info=error)
 
     def _not_serving(self) -> str:
         if self.stage == "broken":

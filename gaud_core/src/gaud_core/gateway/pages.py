@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Awaitable, Callable
+from datetime import UTC, datetime
+from decimal import Decimal
 from typing import Any
 
 import attrs
@@ -10,12 +13,15 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
 from gaud_core._version import __version__
-from gaud_core.errors import ModelNotFound
+from gaud_core.errors import InvalidKey, ModelNotFound
 from gaud_core.gateway.gateway import Gateway
 from gaud_core.gateway.instance import Instance
-from gaud_core.provider import Model
+from gaud_core.provider import Model, Price
 
 __all__ = ["front_door", "health", "list_models", "retrieve_model"]
+
+_NANO = Decimal(10) ** 9
+_ADDRESS = re.compile(r"https?://[^\s)`\"']+")
 
 Endpoint = Callable[[Request], Awaitable[Response]]
 
@@ -54,6 +60,8 @@ def health(gateway: Gateway) -> Endpoint:
         working = [instance_object(instance) for instance in registry.instances.values()]
         broken = [_broken_object(name, reason) for name, reason in registry.broken.items()]
         providers = working + broken
+        if not _knows_key(gateway, request):
+            providers = [_without_addresses(provider) for provider in providers]
         all_well = all(provider["healthy"] is not False for provider in providers)
         status = "ok" if all_well else "degraded"
         return JSONResponse({"status": status, "version": __version__, "providers": providers})
@@ -84,8 +92,14 @@ def model_object(name: str, instance: Instance, model: Model) -> dict[str, Any]:
     }
     limits = {"max_input_tokens": model.max_input_tokens, "max_output_tokens": model.max_output_tokens}
     known = {key: value for key, value in limits.items() if value is not None}
-    price = {"price": attrs.asdict(model.price)} if model.price else {}
-    return {**model.extra, **known, **price, **shape}
+    return {**model.extra, **known, **_pricing(model.price), **shape}
+
+
+def _pricing(price: Price | None) -> dict[str, Any]:
+    """Give the known prices as decimal text, in US dollars per million tokens."""
+    known = {key: nanos for key, nanos in attrs.asdict(price).items() if nanos is not None} if price else {}
+    dollars = {key: f"{(nanos / _NANO).normalize():f}" for key, nanos in known.items()}
+    return {"usd_per_million_tokens": dollars} if dollars else {}
 
 
 def instance_object(instance: Instance) -> dict[str, Any]:
@@ -99,14 +113,35 @@ def instance_object(instance: Instance) -> dict[str, Any]:
         "breaker": instance.breaker.state,
         "models": len(instance.models),
         "latency_ms": instance.latency_ms,
-        "last_error": instance.last_error,
+        "last_error": str(instance.last_error) if instance.last_error else None,
+        "last_error_at": _utc(instance.last_error.at) if instance.last_error else None,
     }
 
 
 def _broken_object(name: str, reason: str) -> dict[str, Any]:
     nothing = {"breaker": "closed", "models": 0, "latency_ms": None}
     state = {"name": name, "provider": None, "stage": "broken", "healthy": False, "detail": reason}
-    return {**state, **nothing, "last_error": reason}
+    return {**state, **nothing, "last_error": reason, "last_error_at": None}
+
+
+def _knows_key(gateway: Gateway, request: Request) -> bool:
+    try:
+        gateway.keys.check(request.scope["headers"])
+    except InvalidKey:
+        return False
+    return True
+
+
+def _without_addresses(provider: dict[str, Any]) -> dict[str, Any]:
+    """Leave the operator's own addresses out of what anybody may read."""
+    return {
+        key: _ADDRESS.sub("<address>", value) if isinstance(value, str) else value
+        for key, value in provider.items()
+    }
+
+
+def _utc(seconds: float) -> str:
+    return datetime.fromtimestamp(seconds, UTC).isoformat(timespec="seconds")
 
 
 def _is_healthy(instance: Instance) -> bool | None:

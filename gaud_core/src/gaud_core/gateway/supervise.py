@@ -7,7 +7,7 @@ import logging
 from collections.abc import Awaitable, Callable
 
 from gaud_core.errors import ApiError
-from gaud_core.gateway.instance import Instance
+from gaud_core.gateway.instance import Instance, Mishap
 
 __all__ = ["supervise"]
 
@@ -30,33 +30,35 @@ async def supervise(instance: Instance, sleep: Sleep, started: asyncio.Event) ->
 
 
 async def _keep_models_fresh(instance: Instance, sleep: Sleep) -> None:
-    wait = _FIRST_RETRY_SECS
-    told = ""
+    retry, told, ready = _FIRST_RETRY_SECS, "", False
     while True:
         try:
             await instance.discover()
         except ApiError as error:
-            told = _warn(instance, error, told)
-            await sleep(wait)
-            wait = min(wait * 2, _LAST_RETRY_SECS)
-        else:
-            if told or wait != _LAST_RETRY_SECS:
-                log.info("%s is ready: %d models", instance.name, len(instance.models))
-            if told:
-                await (
-                    instance.check_health()
-                )  # it has just come back: do not call it ill for the next seconds
-            told, wait = "", _LAST_RETRY_SECS
-            await sleep(_interval(instance))
+            told, ready = _warn(instance, error, told), False
+            await sleep(retry)
+            retry = min(retry * 2, _LAST_RETRY_SECS)
+            continue
+        if not ready:
+            await _welcome(instance, back=bool(told))
+        retry, told, ready = _FIRST_RETRY_SECS, "", True
+        await sleep(_interval(instance))
+
+
+async def _welcome(instance: Instance, *, back: bool) -> None:
+    """Say that an instance can be used; one that has just come back need not wait to be called healthy."""
+    log.info("%s is ready: %d models", instance.name, len(instance.models))
+    if back:
+        await instance.check_health()
 
 
 def _warn(instance: Instance, error: ApiError, told: str) -> str:
     """Say once what is wrong, not at each try."""
-    reason = f"{error.message} {error.hint or ''}".strip()
-    instance.last_error = reason
+    instance.last_error = Mishap(error.message, error.hint)
+    reason = str(instance.last_error)
     if reason != told:
-        when = "model discovery failed" if instance.discovered_at else "provider init failed"
-        log.warning("%s %s: %s", instance.label, when, reason)
+        what = "model discovery" if instance.discovered_at else "init"
+        log.warning("%s %s failed: %s", instance.label, what, reason)
     return reason
 
 

@@ -19,6 +19,7 @@ WHOLE_BYTES = 1024 * 1024
 """A whole answer up to this size is held back and checked; a longer one is passed on as it comes."""
 
 _EXCERPT = 300
+_UNPACKED_BYTES = 8 * WHOLE_BYTES
 _GZIP_OR_ZLIB = 47  # window bits that make zlib detect the header (zlib manual, inflateInit2)
 
 
@@ -40,12 +41,12 @@ async def send_checked(reply: Reply, answer: bytes, dialect: Dialect, send: Send
     await send_end(send, answer)
 
 
-def _usage(reply: Reply, answer: bytes, dialect: Dialect) -> Usage | None:
+def _usage(reply: Reply, answer: bytes | None, dialect: Dialect) -> Usage | None:
     if reply.status >= 300:
         raise UpstreamFailed(
             f"The upstream answered with a redirect ({reply.status}), which Gaud does not follow."
         )
-    if reply.status == 204:
+    if reply.status == 204 or answer is None:
         return None
     try:
         return dialect.usage(answer)
@@ -54,8 +55,10 @@ def _usage(reply: Reply, answer: bytes, dialect: Dialect) -> Usage | None:
         raise UpstreamFailed(f"The upstream answered {reply.status} with {what} instead of JSON.") from None
 
 
-def _refusal(reply: Reply, answer: bytes) -> tuple[ProviderError, bool]:
-    """Read an upstream's error answer, whichever shape it has, and say whether it is JSON."""
+def _refusal(reply: Reply, answer: bytes | None) -> tuple[ProviderError, bool]:
+    """Read an upstream's error answer, whichever shape it has, and say whether it is fit for a client."""
+    if answer is None:
+        return ProviderError(f"The upstream answered {reply.status}.", status=reply.status), True
     try:
         body = msgspec.json.decode(answer)
     except (msgspec.DecodeError, RecursionError, UnicodeDecodeError):
@@ -85,14 +88,19 @@ def _enveloped(reply: Reply, error: ProviderError) -> tuple[bytes, Reply]:
     return error.body(), attrs.evolve(reply, headers=tuple(headers))
 
 
-def _plain(reply: Reply, answer: bytes) -> bytes:
-    """Undo `content-encoding` for reading, within bounds; the client gets the bytes as they came."""
-    if reply.header("content-encoding", "identity") not in {"gzip", "deflate"}:
+def _plain(reply: Reply, answer: bytes) -> bytes | None:
+    """Undo `content-encoding` for reading; None if that would take too much memory or cannot be done."""
+    encoding = reply.header("content-encoding", "identity").lower()
+    if encoding == "identity":
         return answer
+    if encoding not in {"gzip", "deflate"}:
+        return None
+    unpacking = zlib.decompressobj(_GZIP_OR_ZLIB)
     try:
-        return zlib.decompressobj(_GZIP_OR_ZLIB).decompress(answer, 8 * WHOLE_BYTES)
+        plain = unpacking.decompress(answer, _UNPACKED_BYTES)
     except zlib.error:
         return b""
+    return None if unpacking.unconsumed_tail else plain
 
 
 def _kind(reply: Reply) -> str:

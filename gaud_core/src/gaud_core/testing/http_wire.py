@@ -7,6 +7,7 @@ import socket
 import struct
 from collections.abc import Awaitable, Callable, Coroutine, Iterable
 from http import HTTPStatus
+from typing import cast
 
 import attrs
 
@@ -63,9 +64,8 @@ class Wire(asyncio.Protocol):
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Start to serve; a high-water mark of zero makes `write` wait until the kernel has it all."""
-        assert isinstance(transport, asyncio.Transport)
-        self._transport = transport
-        transport.set_write_buffer_limits(high=0)
+        self._transport = cast("asyncio.Transport", transport)  # uvloop's does not inherit from it
+        self._transport.set_write_buffer_limits(high=0)
         self._writable.set()
         self.task = asyncio.get_running_loop().create_task(self._serve(self))
 

@@ -1,0 +1,50 @@
+"""One gateway with one scripted upstream for all tests that need nothing special, and a way to start others."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from gaud_core.testing import ScriptedUpstream
+
+from .support import AcmeSettings, Served, Starter
+
+
+@pytest.fixture(scope="session")
+def lasting_upstream() -> Iterator[ScriptedUpstream]:
+    """The upstream of the whole session; take `upstream`, which is clean."""
+    with ScriptedUpstream.in_thread() as server:
+        yield server
+
+
+@pytest.fixture
+def upstream(lasting_upstream: ScriptedUpstream) -> ScriptedUpstream:
+    """An upstream without script and memory."""
+    lasting_upstream.reset()
+    return lasting_upstream
+
+
+@pytest.fixture(scope="session")
+def lasting_gaud(
+    lasting_upstream: ScriptedUpstream, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Served]:
+    """The gateway of the whole session; take `gaud`."""
+    with contextlib.ExitStack() as stack:
+        start = Starter(tmp_path_factory.mktemp("gaud"), stack)
+        yield start(acme=AcmeSettings(url=lasting_upstream.url))
+
+
+@pytest.fixture
+def gaud(lasting_gaud: Served, upstream: ScriptedUpstream) -> Served:
+    """A gateway in front of `upstream`, open to all, whose breaker stays closed."""
+    return lasting_gaud
+
+
+@pytest.fixture
+def serve(tmp_path: Path) -> Iterator[Starter]:
+    """Start gateways of one's own."""
+    with contextlib.ExitStack() as stack:
+        yield Starter(tmp_path, stack)
