@@ -99,7 +99,7 @@ async def refused_at(make: Make, url: str) -> None:
     assert caught.value.message == f"nothing answers at {url} (connection refused)."
     cure = provider.explain(caught.value)
     assert cure is not None
-    assert f"curl {url}/health/liveliness" in cure
+    assert "curl <url>/health/liveliness" in cure
     assert "In Docker" in cure
     assert (await provider.health()).detail == caught.value.message
 

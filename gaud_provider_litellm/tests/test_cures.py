@@ -15,8 +15,8 @@ KEY = "set providers.work.api_key to the master_key"
 BEHIND = "litellm.AuthenticationError: OpenAIException - Incorrect API key provided"
 
 CASES = [
-    (UpstreamFailed("refused"), "curl http://litellm.test:4000/health/liveliness"),
-    (UpstreamFailed("refused"), "set providers.work.url"),
+    (UpstreamFailed("refused"), "curl <url>/health/liveliness"),
+    (UpstreamFailed("refused"), "providers.work.url is its address"),
     (UpstreamTimeout("late"), "raise providers.work.timeout_secs"),
     (UpstreamTimeout("late"), "stream_timeout"),
     (UpstreamTimeout("late"), "buffers streams"),

@@ -1,0 +1,164 @@
+"""Real Gauds in processes of their own, and all that they have said."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import subprocess
+import sys
+import time
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import attrs
+import httpx
+
+__all__ = ["KEY", "Gaud", "Told", "command", "environment"]
+
+KEY = "sk-prx-test-key"
+"""The key that the documents use."""
+
+_SAME = (
+    (r"http://(127\.0\.0\.1|localhost):\d+|\b127\.0\.0\.1:\d+", "ADDRESS"),
+    (r"--port \d+", "--port N"),
+    (r"req_[0-9a-f]{24}", "req_ID"),
+    (r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?(Z|\+00:00)", "TIME"),
+    (r"\b\d+(\.\d+)? s\b", "N s"),
+    (r'ms(=|": )[\d.]+', r"ms\1N"),
+    (r'"retry-after: \d+', '"retry-after: N'),
+    (r"sk-prx-[\w-]+", "sk-prx-KEY"),
+    (r"[^\s`'(]*/(llm-proxy\.toml)", r"\1"),
+    (r"-{5,}", "-----"),
+    (r"\s+", " "),
+)
+
+
+@attrs.define
+class Gaud:
+    """A gateway; its log is a file in its folder."""
+
+    folder: Path
+    _process: subprocess.Popen[bytes]
+    _url: str = ""
+
+    @classmethod
+    def start(cls, folder: Path, toml: str, **env: str) -> Gaud:
+        """Start `gaud serve` on a free port, and do not wait for it."""
+        folder.mkdir(parents=True, exist_ok=True)
+        config = folder / "llm-proxy.toml"
+        config.write_text(toml, encoding="utf-8")
+        config.chmod(0o600)
+        words = [sys.executable, "-m", "gaud_core", "serve", "--port", "0"]
+        with (folder / "log").open("wb") as log:
+            process = subprocess.Popen(
+                words, cwd=folder, env=environment(folder, **env), stdout=log, stderr=subprocess.STDOUT
+            )
+        return cls(folder, process)
+
+    @property
+    def log(self) -> str:
+        """All that it has said."""
+        return (self.folder / "log").read_text(encoding="utf-8", errors="replace")
+
+    @property
+    def url(self) -> str:
+        """Its address, once it has told it."""
+        while not self._url:
+            found = re.search(r"listens on (http://\S+)", self.log)
+            self._url = found[1] if found else ""
+            assert self._process.poll() is None, self.log
+            time.sleep(0.02)
+        return self._url
+
+    def wait_for(self, words: str, seconds: float = 8) -> None:
+        """Wait until the log has these words."""
+        deadline = time.monotonic() + seconds
+        while words not in self.log:
+            assert time.monotonic() < deadline, f"{words!r} is not in the log:\n{self.log}"
+            time.sleep(0.02)
+
+    def chat(self, **fields: Any) -> httpx.Response:
+        """Make a chat call; `model` and `messages` are there unless given."""
+        body = {"model": "litellm:gpt-4o", "messages": [{"role": "user", "content": "Hello!"}], **fields}
+        return self.ask("POST", "/v1/chat/completions", json=body)
+
+    def ask(self, method: str, path: str, key: str | None = KEY, **more: Any) -> httpx.Response:
+        """Make any request, with the key unless it is None."""
+        headers = {**({"authorization": f"Bearer {key}"} if key else {}), **more.pop("headers", {})}
+        url = self.url + path
+        with httpx.Client(trust_env=False, timeout=20) as client:
+            return client.request(method, url, headers=headers, **more)
+
+    def stop(self) -> None:
+        """End it as Ctrl-C does."""
+        self._process.terminate()
+        self._process.wait(15)
+
+
+@attrs.define
+class Told:
+    """Everything that was said in logs, answers and terminals, without what differs from run to run."""
+
+    lines: set[str] = attrs.field(factory=set)
+    answers: list[Any] = attrs.field(factory=list)
+    codes: set[tuple[int, str]] = attrs.field(factory=set)
+
+    def hear(self, text: str) -> None:
+        """Take lines in."""
+        for line in text.splitlines():
+            self.lines.add(_same(line))
+            if line.startswith("{"):
+                self.answers.append(json.loads(_same(line)))
+
+    def see(self, answer: httpx.Response) -> httpx.Response:
+        """Take an answer in: its body, its headers, and its error's code beside its status."""
+        self.hear(answer.text)
+        for name, value in answer.headers.items():
+            self.hear(f"{name}: {value}")
+        for error in re.findall(r'\{"error".*', answer.text):
+            self.answers.append(json.loads(_same(error)))
+            self.codes.add((answer.status_code, json.loads(error)["error"].get("code") or ""))
+        return answer
+
+    def said(self, line: str) -> bool:
+        """Whether a line was said; `…` stands for whatever else was in it."""
+        pattern = ".*".join(re.escape(part.strip()) for part in _same(line.strip()).split("…"))
+        return any(re.search(pattern, line) for line in self.lines)
+
+    def answered(self, value: Any) -> bool:
+        """Whether this was an answer, or a log line in JSON, member by member."""
+        return json.loads(_same(json.dumps(value, ensure_ascii=False))) in self.answers
+
+
+def command(folder: Path, *words: str, **env: str) -> str:
+    """Run a `gaud` command to its end; what it said, on both channels."""
+    done = subprocess.run(
+        [sys.executable, "-m", "gaud_core", *words],
+        cwd=folder,
+        env=environment(folder, **env),
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        timeout=20,
+        check=False,
+    )
+    return done.stdout
+
+
+def environment(folder: Path, **more: str) -> Mapping[str, str]:
+    """This process's environment without what could reach Gaud by accident."""
+    kept = {
+        name: value
+        for name, value in os.environ.items()
+        if not name.startswith("GAUD_") and not name.lower().endswith("_proxy")
+    }
+    own = {"GAUD_AUTH_BOOTSTRAP_KEY": KEY, "GAUD_DATA_DIR": str(folder / "data"), "HOME": str(folder)}
+    return {**kept, **own, "PYTHONUNBUFFERED": "1", "NO_PROXY": "*", **more}
+
+
+def _same(text: str) -> str:
+    for pattern, instead in _SAME:
+        text = re.sub(pattern, instead, text)
+    return text.strip()
