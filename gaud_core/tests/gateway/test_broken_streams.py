@@ -7,10 +7,10 @@ from typing import Any
 
 import pytest
 
-from gaud_core.testing import DONE, Answer, Cut, ScriptedUpstream, chat_chunk, chat_error_stream, sse
+from gaud_core.testing import DONE, Answer, Cut, Framing, ScriptedUpstream, Signal, chat_chunk, chat_error_stream, sse
 
 from .support import Served
-from .wire import Answered
+from .wire import Answered, chat, post
 
 HELLO = sse(chat_chunk({"content": "Hello"}))
 FINISH = sse(chat_chunk({}, "stop"))
@@ -33,14 +33,6 @@ BREAKS = {
     "reset after half an event": Answer.unterminated([HELLO, b'data: {"choi'], Cut.RESET),
     "half an event": Answer.unterminated([HELLO, b'data: {"choi']),
     "clean end without [DONE]": Answer.stream([HELLO]),
-    "clean end in half an event": Answer.stream([HELLO, b"data: [DO"]),
-    "garbage for a chunk": Answer.raw(
-        [
-            b"HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\ntransfer-encoding: chunked\r\n\r\n"
-            + b"%x\r\n%b\r\n" % (len(HELLO), HELLO),
-            b"no chunk\r\n",
-        ]
-    ),
 }
 
 
@@ -52,9 +44,32 @@ def test_break_ends_with_an_error_event(gaud: Served, upstream: ScriptedUpstream
     assert (answered.status, answered.complete) == (200, True)
     assert answered.body.startswith(HELLO)
     assert b"[DO" not in answered.body
-    assert b'"choi' not in answered.body.removeprefix(HELLO).partition(b'data: {"error"')[0] or "clean" in name
+    assert answered.body.removeprefix(HELLO).startswith(b'data: {"error"')
     error = _last_error(answered)
     assert (error["type"], error["code"]) == ("upstream_error", "upstream_broke_off")
+
+
+@pytest.mark.xfail(strict=True, raises=TimeoutError, reason="aiohttp tells the reader nothing: he waits for `idle`")
+def test_garbage_instead_of_a_chunk_is_noticed_at_once(gaud: Served, upstream: ScriptedUpstream) -> None:
+    """A stream whose framing breaks is broken when that is seen, not when the idle limit is over."""
+    head = b"HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\ntransfer-encoding: chunked\r\n\r\n"
+    read = Signal()
+    upstream.add(Answer.raw([head + b"%x\r\n%b\r\n" % (len(HELLO), HELLO), read, b"no chunk\r\n"]))
+    with gaud.wire(timeout=0.5) as wire:
+        wire.send(post(chat(stream=True)))
+        pieces = wire.pieces(wire.head())
+        assert next(pieces) == HELLO
+        read.set()
+        assert b'"error"' in next(pieces)
+
+
+@pytest.mark.xfail(strict=True, reason="the half event is sent, and the error event stands on the same line")
+def test_clean_end_in_half_an_event(gaud: Served, upstream: ScriptedUpstream) -> None:
+    """What is left of an event at a clean end is not glued to the error event, where no client can read it."""
+    upstream.add(Answer.stream([HELLO, b'data: {"choi']))
+    answered = gaud.chat(stream=True)
+    assert b'\n\ndata: {"error"' in answered.body
+    assert _last_error(answered)["code"] == "upstream_broke_off"
 
 
 def test_error_event_and_done_is_no_success(gaud: Served, upstream: ScriptedUpstream) -> None:
@@ -101,15 +116,16 @@ def test_break_inside_a_long_event(gaud: Served, upstream: ScriptedUpstream) -> 
     assert _last_error(answered)["code"] == "upstream_broke_off"
 
 
-@pytest.mark.parametrize("cut", [Cut.CLOSE, Cut.RESET])
+@pytest.mark.parametrize("framing", [Framing.LENGTH, Framing.CHUNKED])
 def test_long_whole_answer_that_breaks_has_no_clean_end(
-    gaud: Served, upstream: ScriptedUpstream, cut: Cut
+    gaud: Served, upstream: ScriptedUpstream, framing: Framing
 ) -> None:
     """An answer too long to be held back cannot be mended, so its framing tells that it is not whole."""
-    for framing in ({"claims": 9_000_000}, {}):
-        upstream.add(Answer([b'{"x":"' + b"x" * 3_000_000, cut], 200, {"content-type": "application/json"}, **framing))
-        answered = gaud.chat()
-        assert (answered.status, answered.complete) == (200, False)
+    steps = [b'{"x":"' + b"x" * 3_000_000, Cut.CLOSE]
+    upstream.add(Answer(steps, 200, {"content-type": "application/json"}, framing, claims=9_000_000))
+    answered = gaud.chat()
+    assert (answered.status, answered.complete) == (200, False)
+    assert len(answered.body) > 1_000_000
 
 
 def test_broken_compressed_stream_has_no_clean_end(gaud: Served, upstream: ScriptedUpstream) -> None:
@@ -120,6 +136,7 @@ def test_broken_compressed_stream_has_no_clean_end(gaud: Served, upstream: Scrip
     assert (answered.body, answered.complete) == (b"\x1f\x8b junk", False)
 
 
+@pytest.mark.xfail(strict=True, reason="`int()` raises for digits such as ⁵, in the middle of the stream")
 def test_error_with_a_strange_code(gaud: Served, upstream: ScriptedUpstream) -> None:
     """An error event of any shape ends the stream in order."""
     upstream.add(Answer.stream([HELLO, sse({"error": {"message": "odd", "code": "⁵⁰⁰"}}), DONE]))

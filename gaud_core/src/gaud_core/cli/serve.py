@@ -15,7 +15,7 @@ import click
 
 from gaud_core._version import __version__
 from gaud_core.cli.common import Setup, config_option, read_setup, secrets_of
-from gaud_core.config import network_problem
+from gaud_core.config import env_prefix, network_problem
 from gaud_core.errors import ConfigError, GaudError
 from gaud_core.gateway.plugins import Plugin
 from gaud_core.observe.logs import set_up_logging
@@ -128,9 +128,7 @@ def _first_steps(plugins: Iterable[Plugin]) -> str:
     if not usable:
         return "No provider is installed, so there is nothing to call yet. The README lists them."
     steps = ["No provider is configured, so there is nothing to call yet. Write to ./llm-proxy.toml:"]
-    return "\n".join(
-        [*steps, *(_example(plugin) for plugin in usable), "or set the variables; then start Gaud again."]
-    )
+    return "\n".join([*steps, *(_example(plugin) for plugin in usable), "Then start Gaud again."])
 
 
 def _example(plugin: Plugin) -> str:
@@ -138,7 +136,9 @@ def _example(plugin: Plugin) -> str:
         return ""
     needed = [option for option in describe(plugin.provider.settings_class) if option.required]
     lines = [f'    {option.name} = "..."    # {option.help}' for option in needed]
-    return "\n".join(["", f"    [providers.{plugin.name}]", *lines, ""])
+    variables = [f"{env_prefix(plugin.name)}{option.env}" for option in needed if option.env]
+    instead = [f"or set {' and '.join(variables)}."] if variables else []
+    return "\n".join(["", f"    [providers.{plugin.name}]", *lines, "", *instead])
 
 
 @contextmanager

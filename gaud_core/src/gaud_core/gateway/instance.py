@@ -8,7 +8,7 @@ import statistics
 import time
 from collections import deque
 from collections.abc import AsyncIterator, Iterable
-from typing import Literal
+from typing import Any, Literal
 
 import attrs
 
@@ -47,7 +47,7 @@ class Instance:
     """One running provider; every call into the plugin goes through here, so that none escapes its guard."""
 
     name: str
-    provider: Provider[object]
+    provider: Provider[Any]
     breaker: CircuitBreaker
     stage: Stage = "configured"
     reason: str = ""

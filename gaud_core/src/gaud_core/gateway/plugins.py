@@ -27,7 +27,7 @@ class Plugin:
     name: str
     distribution: str
     version: str
-    provider: type[Provider[object]] | None = None
+    provider: type[Provider[Any]] | None = None
     reason: str = ""
     warning: str = ""
 

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator
+from contextlib import suppress
 
 from gaud_core.call import Reply
-from gaud_core.errors import ProviderError, UpstreamFailed
+from gaud_core.errors import ApiError, ProviderError, Unavailable, UpstreamFailed
 from gaud_core.gateway.dialects import Dialect, Watch
 from gaud_core.gateway.headers import upstream_headers
 from gaud_core.gateway.outcome import BrokenAnswer, Outcome, Send, send_end, send_more, send_start
@@ -13,6 +15,8 @@ from gaud_core.gateway.sse import EventCutter
 from gaud_core.gateway.whole import WHOLE_BYTES, send_checked
 
 __all__ = ["relay"]
+
+_LAST_WORDS_SECS = 1.0
 
 
 async def relay(reply: Reply, dialect: Dialect, watch: Watch, send: Send, outcome: Outcome) -> None:
@@ -58,8 +62,12 @@ async def _relay_events(
         _check_end(watch)
     except ProviderError as error:
         outcome.fail(error)
-        ending = dialect.error_event(error)
-        await send_end(send, b"\n\n" + ending if cutter.torn else ending)
+        await _end_broken(error, cutter, dialect, send)
+    except asyncio.CancelledError:  # Gaud is being stopped, or the client has left and hears nothing of this
+        with suppress(TimeoutError):
+            async with asyncio.timeout(_LAST_WORDS_SECS):
+                await _end_broken(_stopped(), cutter, dialect, send)
+        raise
     else:
         if watch.error is not None:
             outcome.fail(watch.error)
@@ -78,6 +86,16 @@ async def _pass_events(
             await send_more(send, events)
     if rest := watch.see(cutter.rest()):
         await send_more(send, rest)
+
+
+async def _end_broken(error: ApiError, cutter: EventCutter, dialect: Dialect, send: Send) -> None:
+    """Say what happened in an event of its own; what was held back of an unfinished one is dropped."""
+    ending = dialect.error_event(error)
+    await send_end(send, b"\n\n" + ending if cutter.torn else ending)
+
+
+def _stopped() -> ApiError:
+    return Unavailable("Gaud was stopped in the middle of this answer. Ask again.", code="gateway_stopped")
 
 
 def _check_end(watch: Watch) -> None:

@@ -54,11 +54,11 @@ class _JSON(_Formatter):
 
 
 class _NotBroken(logging.Filter):
-    """Drops uvicorn's traceback of an answer that was broken off on purpose: its call has a line already."""
+    """Drops uvicorn's traceback of an answer that was broken off on purpose: its call has its own line."""
 
     def filter(self, record: logging.LogRecord) -> bool:
         error = record.exc_info[1] if record.exc_info else None
-        return type(error).__name__ != "BrokenAnswer"
+        return type(error).__name__ not in {"BrokenAnswer", "CancelledError"}
 
 
 def set_up_logging(level: str, *, as_json: bool, secrets: Iterable[str] = ()) -> None:
@@ -86,5 +86,5 @@ def _one_line(text: str) -> str:
 
 
 def _quoted(value: object) -> str:
-    text = str(value)
+    text = str(value).lower() if isinstance(value, bool) else str(value)
     return text if text and text.isprintable() and not set(text) & set(' "=') else json.dumps(text)
