@@ -11,7 +11,7 @@ ARG GAUD_EXTRAS=litellm
 ENV PIP_DISABLE_PIP_VERSION_CHECK=1 PIP_NO_CACHE_DIR=1
 
 WORKDIR /build
-COPY constraints.txt pyproject.toml hatch_build.py LICENSE ./
+COPY constraints.txt pyproject.toml hatch_build.py LICENSE README.md ./
 COPY gaud_core gaud_core
 COPY gaud_provider_litellm gaud_provider_litellm
 RUN python -m venv /opt/gaud \

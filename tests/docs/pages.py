@@ -11,7 +11,7 @@ import pytest
 from sybil import Document
 from sybil.parsers.markdown.lexers import FencedCodeBlockLexer
 
-__all__ = ["GUIDES", "PAGES", "ROOT", "Block", "blocks", "named", "slug"]
+__all__ = ["GUIDES", "PAGES", "ROOT", "Block", "anchors", "blocks", "named", "params", "prose"]
 
 ROOT = Path(__file__).resolve().parents[2]
 GUIDES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("**/*.md"))]
@@ -53,15 +53,19 @@ def named(page: Path) -> str:
     return str(page.relative_to(ROOT))
 
 
-def slug(page: Path) -> set[str]:
+def anchors(page: Path) -> set[str]:
     """The anchors of a document's headings, as the sites that show Markdown make them."""
-    headings = _HEADING.findall(_without_blocks(page))
+    headings = _HEADING.findall(prose(page))
     return {re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-") for heading in headings}
 
 
 def prose(page: Path) -> str:
     """A document without its blocks of code."""
-    return _without_blocks(page)
+    document = Document(page.read_text(encoding="utf-8"), str(page))
+    text, at = "", 0
+    for region in _LEXER(document):
+        text, at = text + document.text[at : region.start], region.end
+    return text + document.text[at:]
 
 
 def _blocks(page: Path) -> Iterator[Block]:
@@ -69,11 +73,3 @@ def _blocks(page: Path) -> Iterator[Block]:
     for region in _LEXER(document):
         line = document.text.count("\n", 0, region.start) + 1
         yield Block(page, line, str(region.lexemes["language"]), str(region.lexemes["source"]))
-
-
-def _without_blocks(page: Path) -> str:
-    document = Document(page.read_text(encoding="utf-8"), str(page))
-    text, at = "", 0
-    for region in _LEXER(document):
-        text, at = text + document.text[at : region.start], region.end
-    return text + document.text[at:]

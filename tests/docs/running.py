@@ -10,7 +10,7 @@ import sys
 import time
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 import attrs
 import httpx
@@ -42,6 +42,7 @@ class Gaud:
     folder: Path
     _process: subprocess.Popen[bytes]
     _url: str = ""
+    _client: httpx.Client = attrs.field(factory=lambda: httpx.Client(trust_env=False, timeout=20))
 
     @classmethod
     def start(cls, folder: Path, toml: str, **env: str) -> Gaud:
@@ -72,10 +73,10 @@ class Gaud:
             time.sleep(0.02)
         return self._url
 
-    def wait_for(self, words: str, seconds: float = 8) -> None:
-        """Wait until the log has these words."""
+    def wait_for(self, *words: str, seconds: float = 8) -> None:
+        """Wait until the log has any of these words."""
         deadline = time.monotonic() + seconds
-        while words not in self.log:
+        while not any(word in self.log for word in words):
             assert time.monotonic() < deadline, f"{words!r} is not in the log:\n{self.log}"
             time.sleep(0.02)
 
@@ -84,17 +85,33 @@ class Gaud:
         body = {"model": "litellm:gpt-4o", "messages": [{"role": "user", "content": "Hello!"}], **fields}
         return self.ask("POST", "/v1/chat/completions", json=body)
 
-    def ask(self, method: str, path: str, key: str | None = KEY, **more: Any) -> httpx.Response:
-        """Make any request, with the key unless it is None."""
+    def ask(self, method: str, path: str, key: str | None = "", **more: Any) -> httpx.Response:
+        """Make any request: with the key of this Gaud, another one, or None."""
+        key = self.key if key == "" else key
         headers = {**({"authorization": f"Bearer {key}"} if key else {}), **more.pop("headers", {})}
-        url = self.url + path
-        with httpx.Client(trust_env=False, timeout=20) as client:
-            return client.request(method, url, headers=headers, **more)
+        return self._client.request(method, self.url + path, headers=headers, **more)
+
+    @property
+    def key(self) -> str:
+        """The key that it made, or else the one that it was given."""
+        made = re.search(r"\| (sk-prx-\S+)", self.log)
+        return made[1] if made else KEY
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.stop()
+
+    def end(self) -> None:
+        """Tell it to end, and do not wait."""
+        self._process.terminate()
 
     def stop(self) -> None:
-        """End it as Ctrl-C does."""
-        self._process.terminate()
+        """End it, and let go of it."""
+        self.end()
         self._process.wait(15)
+        self._client.close()
 
 
 @attrs.define

@@ -74,7 +74,7 @@ def _of(block: Block) -> Iterator[Statement]:
     if block.language == "console":
         lines = [line.removeprefix("$ ") for line in lines if line.startswith("$ ")]
     for text in _joined(lines):
-        words = shlex.split(text, comments=True)
+        words = shlex.split(text.replace("\\\n", " "), comments=True)
         while words and (_ASSIGNMENT.fullmatch(words[0]) or words[0] == "export"):
             words.pop(0)
         if words:

@@ -17,6 +17,7 @@ from starlette.routing import BaseRoute, Route
 from gaud_core.access import Keys, open_keys
 from gaud_core.config import Config
 from gaud_core.errors import ApiError, MethodNotAllowed, NotFound
+from gaud_core.gateway.dialects import ENDPOINTS
 from gaud_core.gateway.gateway import Gateway
 from gaud_core.gateway.pages import front_door, health, list_models, retrieve_model
 from gaud_core.gateway.plugins import Plugin, discover
@@ -24,8 +25,6 @@ from gaud_core.gateway.routes import CallRoute
 from gaud_core.observe.exchanges import Exchanges
 
 __all__ = ["create_app"]
-
-ENDPOINTS = ("chat/completions",)
 
 
 def create_app(
@@ -53,6 +52,7 @@ def create_app(
         exception_handlers={ApiError: _api_error, HTTPException: _http_error},
         lifespan=lifespan,
     )
+    app.router.redirect_slashes = False  # a redirect would make clients repeat their POST elsewhere
     app.state.gateway = gateway
     return app
 

@@ -28,6 +28,8 @@ class _Routing(msgspec.Struct):
 
 _routing = msgspec.json.Decoder(_Routing)
 
+_ASKING = b'{"include_usage":true}'
+
 
 @attrs.frozen
 class Body:
@@ -74,31 +76,21 @@ class Body:
         if self.asks_for_usage:
             return self
         if self.stream_options is msgspec.UNSET:
-            return attrs.evolve(
-                self, raw=append_member(self.raw, "stream_options", b'{"include_usage":true}')
-            )
-        if self.stream_options is None:
-            return attrs.evolve(
-                self, raw=replace_members(self.raw, "stream_options", b'{"include_usage":true}')
-            )
-        if isinstance(self.stream_options, dict):
-            return attrs.evolve(
-                self, raw=replace_members(self.raw, "stream_options", self._options_with_usage())
-            )
-        return self  # not an object: the upstream's own complaint is the best answer
-
-    def _options_with_usage(self) -> bytes:
+            return attrs.evolve(self, raw=append_member(self.raw, "stream_options", _ASKING))
+        if self.stream_options is not None and not isinstance(self.stream_options, dict):
+            return self  # not an object: the upstream's own complaint is the best answer
         *_, (begin, end) = [
             (begin, end) for name, begin, end in members(self.raw) if name == "stream_options"
         ]
-        options = self.raw[begin:end]
+        options = self._options_with_usage(self.raw[begin:end])
+        return attrs.evolve(self, raw=self.raw[:begin] + options + self.raw[end:])
+
+    def _options_with_usage(self, options: bytes) -> bytes:
+        if not self.stream_options:
+            return _ASKING
         if "include_usage" in self.stream_options:
             return replace_members(options, "include_usage", b"true")
-        return (
-            append_member(options, "include_usage", b"true")
-            if self.stream_options
-            else b'{"include_usage":true}'
-        )
+        return append_member(options, "include_usage", b"true")
 
 
 @attrs.frozen
@@ -177,7 +169,7 @@ def _decode(raw: bytes) -> _Routing:
 
 def _decode_slowly(raw: bytes, reason: str) -> _Routing:
     """Accept lone surrogate escapes, which JSON's grammar allows and the fast parser does not."""
-    if "escape" in reason:
+    if "escape" in reason or "truncated" in reason:  # the latter for half a character at the very end
         try:
             decoded = json.loads(raw, parse_int=str, parse_constant=_no_constant)
         except (ValueError, RecursionError):

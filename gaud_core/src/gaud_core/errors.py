@@ -46,11 +46,33 @@ __all__ = [
     "UpstreamFailed",
     "UpstreamRefused",
     "UpstreamTimeout",
+    "brief",
+    "with_hint",
 ]
 
 
 class GaudError(Exception):
     """The root of every error that Gaud raises on purpose."""
+
+
+def with_hint(message: str, hint: str | None) -> str:
+    """Put the cure behind the message, which an upstream may have left without a full stop."""
+    if not hint:
+        return message
+    return (
+        f"{message} {hint}"
+        if message.rstrip().endswith((".", "!", "?", ":"))
+        else f"{message.rstrip()}. {hint}"
+    )
+
+
+def brief(error: BaseException) -> str:
+    """Give an exception's kind and the first line of its text, also when it cannot say its text."""
+    try:
+        text = str(error).strip()
+    except Exception:  # protects the report of an error from the error's own mistakes
+        text = ""
+    return f"{type(error).__name__}: {text}".splitlines()[0][:300] if text else type(error).__name__
 
 
 @attrs.frozen
@@ -119,7 +141,7 @@ class ApiError(GaudError):
 
     def payload(self) -> dict[str, Any]:
         """OpenAI's error object, without the envelope."""
-        message = f"{self.message} {self.hint}" if self.hint else self.message
+        message = with_hint(self.message, self.hint)
         return {"message": message, "type": self.type, "param": self.param, "code": self.error_code}
 
     def body(self) -> bytes:

@@ -34,15 +34,38 @@ NUMBERS = st.sampled_from(
 )
 # The raw text of strings: lone surrogates, escaped and plain spellings of the names that matter, brackets.
 STRING_TEXTS = st.sampled_from(
-    [b"", b"model", b"\\u006dodel", b'\\"model\\":', b"\\\\", b"}{][,:", b"\\ud83d", b"\\ud83d\\ude00", b"\\/"]
-    + ['grüße 😀\u2028\x7f"'.replace('"', '\\"').encode(), b'\\"stream_options', b"\\u0000", b"a\\\\\\\""]
+    [
+        b"",
+        b"model",
+        b"\\u006dodel",
+        b'\\"model\\":',
+        b"\\\\",
+        b"}{][,:",
+        b"\\ud83d",
+        b"\\ud83d\\ude00",
+        b"\\/",
+    ]
+    + ['grüße 😀\u2028\x7f"'.replace('"', '\\"').encode(), b'\\"stream_options', b"\\u0000", b'a\\\\\\"']
 )
 KEY_TEXTS = st.sampled_from(
-    [b"messages", b"temperature", b"Model", b"models", b"mode", b"x_new", b"", b"\\ud800", b"\\u0041", b"\xc3\xa9"]
+    [
+        b"messages",
+        b"temperature",
+        b"Model",
+        b"models",
+        b"mode",
+        b"x_new",
+        b"",
+        b"\\ud800",
+        b"\\u0041",
+        b"\xc3\xa9",
+    ]
     + [b"model\\u0000", b"stream_option", b'\\"model', b"include_usage"]
 )
 NESTED_KEY_TEXTS = KEY_TEXTS | st.sampled_from([b"model", b"mo\\u0064el", b"stream", b"stream_options"])
-MODEL_KEYS = st.sampled_from([b"model", b"model", b"model", b"\\u006dodel", b"mode\\u006c", b"\\u006D\\u006Fdel"])
+MODEL_KEYS = st.sampled_from(
+    [b"model", b"model", b"model", b"\\u006dodel", b"mode\\u006c", b"\\u006D\\u006Fdel"]
+)
 
 
 def quoted(text: Strategy[bytes]) -> Strategy[bytes]:
@@ -55,7 +78,9 @@ def _array(values: list[tuple[bytes, bytes]]) -> bytes:
 
 
 def _object(members: list[tuple[bytes, bytes, bytes]]) -> bytes:
-    return b"{" + b",".join(space + key + space + b":" + value + space for space, key, value in members) + b"}"
+    return (
+        b"{" + b",".join(space + key + space + b":" + value + space for space, key, value in members) + b"}"
+    )
 
 
 def _container(inner: Strategy[bytes]) -> Strategy[bytes]:

@@ -15,8 +15,38 @@ FAST = settings(max_examples=300, deadline=None)
 # Bytes that are nearly JSON: tokens in any order.
 NEARLY = st.lists(
     st.sampled_from(
-        [b"{", b"}", b"[", b"]", b",", b":", b'"model"', b'"m"', b"1", b"-", b"01", b"1.", b".5", b"1e", b"NaN"]
-        + [b"null", b"true", b"tru", b'"', b"\\", b" ", b"\n", b'"\\x"', b'"\\ud800"', b"\x00", b"\xff", b"\t", b"'"]
+        [
+            b"{",
+            b"}",
+            b"[",
+            b"]",
+            b",",
+            b":",
+            b'"model"',
+            b'"m"',
+            b"1",
+            b"-",
+            b"01",
+            b"1.",
+            b".5",
+            b"1e",
+            b"NaN",
+        ]
+        + [
+            b"null",
+            b"true",
+            b"tru",
+            b'"',
+            b"\\",
+            b" ",
+            b"\n",
+            b'"\\x"',
+            b'"\\ud800"',
+            b"\x00",
+            b"\xff",
+            b"\t",
+            b"'",
+        ]
         + [b'"a\x01"', b'"\\u12"', b"Infinity", b"/*x*/", b"\xef\xbb\xbf", b'{"model":"m","a":']
     ),
     max_size=8,
@@ -114,7 +144,9 @@ def test_only_true_is_a_stream(text: str, stream: bool) -> None:
     assert Body.parse(b'{"model":"m","stream":%b}' % text.encode()).stream is stream
 
 
-@pytest.mark.parametrize("name", ["gpt-4o", "a b", "bedrock/us.anthropic.claude-v2:0", "*", "grüße", "😀", "x" * 10**6])
+@pytest.mark.parametrize(
+    "name", ["gpt-4o", "a b", "bedrock/us.anthropic.claude-v2:0", "*", "grüße", "😀", "x" * 10**6]
+)
 def test_any_printable_name_is_a_name(name: str) -> None:
     """Slashes, colons, spaces, other scripts and great length do not disturb."""
     body = Body.parse(json.dumps({"model": f"acme:{name}"}).encode())
@@ -135,7 +167,6 @@ def test_same_name_costs_nothing() -> None:
     assert body.with_model("m") is body
 
 
-@pytest.mark.xfail(strict=True, reason="half a character at the very end of the body is called a truncated body")
 def test_lone_surrogate_at_the_end_is_no_fault() -> None:
     """The same holds for one that stands among the last bytes, as a message cut in mid emoji does."""
     assert Body.parse(b'{"model":"m","messages":[{"role":"user","content":"cut \\ud83d"}]}').model == "m"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -28,12 +29,24 @@ def upstream(lasting_upstream: ScriptedUpstream) -> ScriptedUpstream:
 
 
 @pytest.fixture(scope="session")
+def stopping() -> Iterator[list[threading.Thread]]:
+    """The gateways that have been told to stop; by the end of the session they must have."""
+    threads: list[threading.Thread] = []
+    yield threads
+    for thread in threads:
+        thread.join(5)
+    assert [thread.name for thread in threads if thread.is_alive()] == []
+
+
+@pytest.fixture(scope="session")
 def lasting_gaud(
-    lasting_upstream: ScriptedUpstream, tmp_path_factory: pytest.TempPathFactory
+    lasting_upstream: ScriptedUpstream,
+    tmp_path_factory: pytest.TempPathFactory,
+    stopping: list[threading.Thread],
 ) -> Iterator[Served]:
     """The gateway of the whole session; take `gaud`."""
     with contextlib.ExitStack() as stack:
-        start = Starter(tmp_path_factory.mktemp("gaud"), stack)
+        start = Starter(tmp_path_factory.mktemp("gaud"), stack, stopping)
         yield start(acme=AcmeSettings(url=lasting_upstream.url))
 
 
@@ -44,7 +57,7 @@ def gaud(lasting_gaud: Served, upstream: ScriptedUpstream) -> Served:
 
 
 @pytest.fixture
-def serve(tmp_path: Path) -> Iterator[Starter]:
+def serve(tmp_path: Path, stopping: list[threading.Thread]) -> Iterator[Starter]:
     """Start gateways of one's own."""
     with contextlib.ExitStack() as stack:
-        yield Starter(tmp_path, stack)
+        yield Starter(tmp_path, stack, stopping)

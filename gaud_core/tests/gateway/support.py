@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import logging
 import socket
 import threading
 import time
@@ -13,12 +14,25 @@ from typing import Any, ClassVar
 import attrs
 import uvicorn
 
-from gaud_core import Call, HTTPProvider, Provider, Secret, Timeouts, option, settings
+from gaud_core import (
+    Call,
+    Context,
+    HTTPProvider,
+    Provider,
+    Reply,
+    Secret,
+    Timeouts,
+    UpstreamRequest,
+    option,
+    settings,
+)
 from gaud_core.access import Keys
 from gaud_core.app import create_app
 from gaud_core.config import Breaker, Config, Data, Instance, Server
+from gaud_core.gateway.breaker import CircuitBreaker
 from gaud_core.gateway.gateway import Gateway
 from gaud_core.gateway.http_protocol import protocol_with_limit
+from gaud_core.gateway.instance import Instance as GatewayInstance
 from gaud_core.gateway.plugins import Plugin
 
 from .wire import Answered, HeaderLines, Wire, chat, head_of, post
@@ -106,6 +120,8 @@ class Starter:
 
     folder: Path
     stack: contextlib.ExitStack
+    stopping: list[threading.Thread]
+    """Servers that have been told to stop; nobody waits for them before the session ends."""
 
     def __call__(
         self,
@@ -128,11 +144,29 @@ class Starter:
         plugins = [Plugin(cls.name, f"gaud-{cls.name}", "1.0", cls) for cls in found]
         app = create_app(config, plugins=plugins, keys=keys or Keys())
         app.state.gateway.clock = clock
-        return self.stack.enter_context(_running(app, config))
+        return self.stack.enter_context(_running(app, config, self.stopping))
+
+
+def instance_of(
+    cls: type[Provider[Any]], name: str = "", clock: Callable[[], float] = time.monotonic
+) -> GatewayInstance:
+    """Make an instance of a provider that needs no network, not started."""
+
+    async def send(request: UpstreamRequest) -> Reply:
+        raise AssertionError("no network here")
+
+    log = logging.getLogger("gaud.provider.test")
+    context = Context(name or cls.name, send, _no_client, Path("nowhere"), log)
+    breaker = CircuitBreaker(name or cls.name, 3, 30.0, 2, clock)
+    return GatewayInstance(name or cls.name, cls(GuestSettings(), context), breaker)
+
+
+def _no_client() -> Any:
+    raise AssertionError("no network here")
 
 
 @contextlib.contextmanager
-def _running(app: Any, config: Config) -> Iterator[Served]:
+def _running(app: Any, config: Config, stopping: list[threading.Thread]) -> Iterator[Served]:
     listening = socket.create_server(("127.0.0.1", 0), backlog=128)
     server = uvicorn.Server(
         uvicorn.Config(
@@ -153,7 +187,7 @@ def _running(app: Any, config: Config) -> Iterator[Served]:
         yield Served(listening.getsockname()[1], app.state.gateway)
     finally:
         server.should_exit = True
-        thread.join(10)
+        stopping.append(thread)
 
 
 def eventually(holds: Callable[[], object], seconds: float = 5.0) -> None:

@@ -149,7 +149,9 @@ def test_settling_twice_counts_once(breaker: CircuitBreaker) -> None:
 def test_message_names_the_provider_and_the_wait(breaker: CircuitBreaker) -> None:
     """A refused client learns who is down and when to come back."""
     _calls(breaker, False, False, False)
-    with pytest.raises(Unavailable, match=r"`acme` is not answering: its circuit breaker is open. .* in 30 s"):
+    with pytest.raises(
+        Unavailable, match=r"`acme` is not answering: its circuit breaker is open. .* in 30 s"
+    ):
         breaker.admit()
 
 

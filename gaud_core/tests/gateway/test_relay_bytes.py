@@ -55,7 +55,9 @@ def test_answer_bytes_arrive(gaud: Served, upstream: ScriptedUpstream) -> None:
 @pytest.mark.parametrize("framing", [Framing.LENGTH, Framing.CHUNKED, Framing.CLOSE])
 def test_any_framing_of_a_whole_answer(gaud: Served, upstream: ScriptedUpstream, framing: Framing) -> None:
     """Whether by length, in chunks or until the end of the connection, the same bytes arrive."""
-    upstream.add(Answer.stream([ODD_ANSWER[:7], ODD_ANSWER[7:]], content_type="application/json", framing=framing))
+    upstream.add(
+        Answer.stream([ODD_ANSWER[:7], ODD_ANSWER[7:]], content_type="application/json", framing=framing)
+    )
     answered = gaud.chat()
     assert (answered.status, answered.body, answered.complete) == (200, ODD_ANSWER, True)
 

@@ -170,7 +170,13 @@ def post(body: bytes, headers: HeaderLines = (), target: str = POST_CHAT) -> byt
 def post_chunked(pieces: Iterable[bytes], headers: HeaderLines = (), trailers: bytes = b"") -> bytes:
     """Write a POST request in chunks."""
     head = head_of("POST", POST_CHAT, [("transfer-encoding", "chunked"), *headers])
-    return head + b"".join(b"%x\r\n%b\r\n" % (len(piece), piece) for piece in pieces) + b"0\r\n" + trailers + b"\r\n"
+    return (
+        head
+        + b"".join(b"%x\r\n%b\r\n" % (len(piece), piece) for piece in pieces)
+        + b"0\r\n"
+        + trailers
+        + b"\r\n"
+    )
 
 
 def chat(model: str = "acme:m", **fields: Any) -> bytes:

@@ -9,6 +9,7 @@ from gaud_provider_litellm.settings import LiteLLMSettings
 
 __all__ = ["cure"]
 
+_NO_SUCH_MODEL = "LiteLLM has no model of this name: add it to LiteLLM's model_list, or see `gaud models`."
 _BAD_KEY = frozenset({"auth_error", "expired_key", "no_db_connection", "token_not_found_in_db"})
 
 
@@ -22,6 +23,8 @@ def cure(failure: ProviderError, settings: LiteLLMSettings, section: str) -> str
         return (
             "Look in LiteLLM's log for the errors of the provider behind it, and check that provider's key."
         )
+    if "invalid model name" in failure.message.lower():
+        return _NO_SUCH_MODEL
     if exception := re.search(r"\blitellm\.([A-Z]\w+)", failure.message):
         return _behind_litellm(failure, exception[1])
     return _from_litellm(failure, settings, section)
@@ -48,7 +51,7 @@ def _behind_litellm(failure: ProviderError, exception: str) -> str | None:
             "The provider behind LiteLLM refuses its key: check the model's api_key in LiteLLM's model_list."
         )
     if "no healthy deployments" in failure.message.lower():
-        return "LiteLLM has no model of this name: add it to LiteLLM's model_list, or see `gaud models`."
+        return _NO_SUCH_MODEL
     if failure.http_status == 408 or exception == "Timeout":
         return "Raise the model's timeout, and its stream_timeout for streams, in LiteLLM's model_list."
     if failure.http_status >= 500:

@@ -66,11 +66,16 @@ def open_keys(config: Config) -> tuple[Keys, str | None]:
     try:
         return _read_or_make(path)
     except (OSError, ValueError) as error:
-        reason = error.strerror if isinstance(error, OSError) else "it holds no digest"
-        cure = "Set data.dir to a folder that Gaud may write to, or preset GAUD_AUTH_BOOTSTRAP_KEY."
-        raise ConfigError(
-            [Problem("data.dir", f"the key's digest cannot be kept in {path}: {reason}.", cure)]
-        ) from None
+        raise ConfigError([_cannot_keep(path, error)]) from None
+
+
+def _cannot_keep(path: Path, error: OSError | ValueError) -> Problem:
+    preset = "or preset GAUD_AUTH_BOOTSTRAP_KEY."
+    if isinstance(error, OSError):
+        told = f"the key's digest cannot be kept in {path}: {error.strerror}."
+        return Problem("data.dir", told, f"Set it to a folder that Gaud may write to, {preset}")
+    told = f"the file {path} should hold the key's digest, but it holds no digest."
+    return Problem("data.dir", told, f"Delete it, so that the next start makes a new key, {preset}")
 
 
 def _read_or_make(path: Path) -> tuple[Keys, str | None]:

@@ -8,7 +8,7 @@ from decimal import Decimal
 import click
 
 from gaud_core.cli.common import Setup, config_option, read_setup, secrets_of, table
-from gaud_core.errors import ApiError
+from gaud_core.errors import ApiError, with_hint
 from gaud_core.gateway.instance import Instance
 from gaud_core.observe.logs import set_up_logging
 from gaud_core.provider import Model
@@ -30,7 +30,7 @@ def command(config_path: str | None) -> None:
     click.echo(table(_HEAD, rows) if rows else _nothing(instances))
     for name, reason in failures.items():
         click.echo(f"\n{name}: {reason}", err=True)
-    if failures:
+    if failures or setup.config.problems:
         raise SystemExit(1)
 
 
@@ -39,10 +39,10 @@ async def _ask(setup: Setup) -> tuple[list[Instance], dict[str, str]]:
     from gaud_core.gateway.gateway import Gateway
 
     gateway = Gateway(setup.config, setup.plugins, Keys())
-    instances, failures = gateway.build()
+    instances, _ = gateway.build()  # logs what it leaves out
     found = list(instances.values())
     outcomes = await asyncio.gather(*(_discover(instance) for instance in found))
-    failures |= {instance.name: reason for instance, reason in zip(found, outcomes, strict=True) if reason}
+    failures = {instance.name: reason for instance, reason in zip(found, outcomes, strict=True) if reason}
     await gateway.stop()
     return found, failures
 
@@ -54,7 +54,7 @@ async def _discover(instance: Instance) -> str:
     try:
         await instance.discover()
     except ApiError as error:
-        return f"{error.message} {error.hint or ''}".strip()
+        return with_hint(error.message, error.hint)
     return ""
 
 

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 import click
 
 from gaud_core.cli.common import Setup, config_option, read_setup, table
+from gaud_core.gateway.dialects import ENDPOINTS
 from gaud_core.gateway.plugins import Plugin
 
 __all__ = ["command"]
@@ -46,7 +47,9 @@ def _rows(setup: Setup) -> Iterator[tuple[str, ...]]:
 def _row(name: str, plugin: Plugin | None, state: str, prefix: str) -> tuple[str, ...]:
     if plugin is None:
         return name, "-", "not installed", prefix, "-"
-    endpoints = ", ".join(sorted(plugin.provider.endpoints)) if plugin.provider else "-"
+    endpoints = "-"
+    if plugin.provider:
+        endpoints = ", ".join(sorted(plugin.provider.endpoints.intersection(ENDPOINTS))) or "-"
     return name, plugin.version, state, prefix, endpoints
 
 

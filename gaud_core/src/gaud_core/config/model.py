@@ -118,7 +118,9 @@ class Data:
     """Settings of [data]."""
 
     dir: Path | None = option(
-        default=None, help="Folder for the database; without it the platform's data folder.", live=False
+        default=None,
+        help="Folder for what Gaud keeps; without it the platform's data folder.",
+        live=False,
     )
 
     @property

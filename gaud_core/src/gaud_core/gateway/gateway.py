@@ -14,9 +14,10 @@ from gaud_core._version import __version__
 from gaud_core.access import Keys
 from gaud_core.config import Config
 from gaud_core.config import Instance as Section
+from gaud_core.errors import PluginError
 from gaud_core.gateway.breaker import CircuitBreaker
 from gaud_core.gateway.instance import Instance
-from gaud_core.gateway.plugins import Plugin, install_hint
+from gaud_core.gateway.plugins import Plugin, install_hint, objection_to
 from gaud_core.gateway.registry import Registry
 from gaud_core.gateway.supervise import supervise
 from gaud_core.gateway.upstream import Upstream
@@ -126,8 +127,9 @@ def build_instance(
     section: Section, plugin: Plugin, connections: Connections, config: Config, clock: Callable[[], float]
 ) -> Instance:
     """Make one instance of a provider, not started yet."""
-    if plugin.provider is None:
-        raise ValueError(plugin.reason)
+    reason = plugin.reason or objection_to(plugin.name, plugin.provider)
+    if plugin.provider is None or reason:
+        raise PluginError(plugin.name, "import", reason)
     context = Context(
         name=section.name,
         send=connections.upstream.send,

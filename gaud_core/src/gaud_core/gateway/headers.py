@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator, Sequence
 
 __all__ = ["CREDENTIALS", "RawHeaders", "client_headers", "encode", "retry_after", "upstream_headers"]
 
@@ -22,43 +22,67 @@ _OURS = frozenset(
     | {"www-authenticate", "proxy-authenticate", "clear-site-data", "content-security-policy"}
     | {"x-frame-options", "x-content-type-options", "referrer-policy", "permissions-policy"}
 )
+_PLAIN_CONNECTION = frozenset({"keep-alive", "close"})
 _DECODABLE = ("gzip", "deflate", "identity")
 
 
-def client_headers(raw: Iterable[tuple[bytes, bytes]], *, stream: bool) -> dict[str, str]:
+def client_headers(raw: Sequence[tuple[bytes, bytes]], *, stream: bool) -> dict[str, str]:
     """Give the client's headers that may travel, names in lower case.
 
     Streams ask for no compression, because their events are read on the way; whole answers offer only
     what Gaud can read as well.
     """
-    headers = {
-        name: value
-        for name, value in ((key.decode("latin-1"), text.decode("latin-1")) for key, text in raw)
-        if name not in _HOP_BY_HOP and name not in CREDENTIALS
-    }
+    headers: dict[str, str] = {}
+    for key, text in raw:
+        name = key.decode("latin-1")
+        if name not in _HOP_BY_HOP and name not in CREDENTIALS:
+            value = _text(text)
+            headers[name] = f"{headers[name]}, {value}" if name in headers else value  # RFC 9110 §5.3
+    for name in _named_by_connection(raw):
+        headers.pop(name, None)
     headers["accept-encoding"] = "identity" if stream else _encodings(headers.get("accept-encoding", ""))
     return headers
 
 
 def upstream_headers(headers: Iterable[tuple[str, str]]) -> list[tuple[str, str]]:
     """Give the upstream's headers that the client may see."""
+    dropped = _HOP_BY_HOP | _OURS
+    for name, value in headers:
+        if name == "connection" and value.lower() not in _PLAIN_CONNECTION:
+            dropped = dropped | {word.strip() for word in value.lower().split(",")}
     return [
         (name, value)
         for name, value in headers
-        if name not in _HOP_BY_HOP and name not in _OURS and not name.startswith("access-control-")
+        if name not in dropped and not name.startswith("access-control-")
     ]
 
 
 def encode(headers: Iterable[tuple[str, str]]) -> RawHeaders:
-    """Give headers as ASGI sends them; a character outside Latin-1 is replaced."""
+    """Give headers as ASGI sends them; aiohttp read the upstream's bytes in just this way."""
     return [
-        (name.encode("latin-1", "replace"), value.encode("latin-1", "replace")) for name, value in headers
+        (name.encode("utf-8", "surrogateescape"), value.encode("utf-8", "surrogateescape"))
+        for name, value in headers
     ]
 
 
 def retry_after(headers: Iterable[tuple[str, str]]) -> str | None:
     """Give the upstream's `retry-after` as it is."""
     return next((value for name, value in headers if name == "retry-after"), None)
+
+
+def _text(value: bytes) -> str:
+    """Read a header's value so that its bytes come out again: the client writes UTF-8."""
+    try:
+        return value.decode()
+    except UnicodeDecodeError:
+        return value.decode("latin-1")
+
+
+def _named_by_connection(raw: Iterable[tuple[bytes, bytes]]) -> Iterator[str]:
+    """Give the names that `connection` makes hop-by-hop as well (RFC 9110 §7.6.1)."""
+    for name, value in raw:
+        if name == b"connection":
+            yield from (word.strip() for word in value.decode("latin-1").lower().split(","))
 
 
 def _encodings(accepted: str) -> str:

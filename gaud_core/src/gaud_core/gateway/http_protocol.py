@@ -33,13 +33,22 @@ class LimitedProtocol(HttpToolsProtocol):
         if self._in_head and self._head_bytes > self.max_head_bytes:
             self._refuse_head()
 
+    def on_header(self, name: bytes, value: bytes) -> None:
+        """Take a header in; trailers (RFC 9112 §7.1.2) come by the same way, and are none."""
+        if self._in_head:
+            super().on_header(name, value)
+            return
+        self._head_bytes += len(name) + len(value)
+        if self._head_bytes > self.max_head_bytes:
+            self._refuse_head()
+
     def on_headers_complete(self) -> None:
         """Check the size of the head once it is whole, and go on."""
         size = len(self.url) + sum(len(name) + len(value) + 4 for name, value in self.headers)
         if size > self.max_head_bytes:
             self._refuse_head()
             return
-        self._in_head = False
+        self._in_head, self._head_bytes = False, 0
         super().on_headers_complete()
 
     def on_body(self, body: bytes) -> None:

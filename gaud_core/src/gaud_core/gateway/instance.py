@@ -7,14 +7,14 @@ import logging
 import statistics
 import time
 from collections import deque
-from collections.abc import AsyncIterator, Iterable
+from collections.abc import Iterable
 from typing import Any, Literal
 
 import attrs
 
-from gaud_core.call import Call, Reply
-from gaud_core.errors import ApiError, ProviderError, Unavailable, UpstreamFailed, UpstreamTimeout
+from gaud_core.errors import ApiError, ProviderError, Unavailable, UpstreamTimeout, brief, with_hint
 from gaud_core.gateway.breaker import CircuitBreaker, Permit
+from gaud_core.gateway.guard import Guard
 from gaud_core.gateway.outcome import Outcome
 from gaud_core.provider import Health, Model, Provider
 
@@ -39,12 +39,12 @@ class Mishap:
     at: float = attrs.field(factory=time.time)
 
     def __str__(self) -> str:
-        return f"{self.message} {self.hint}" if self.hint else self.message
+        return with_hint(self.message, self.hint)
 
 
 @attrs.define(eq=False)
 class Instance:
-    """One running provider; every call into the plugin goes through here, so that none escapes its guard."""
+    """One running provider; every call into the plugin goes through its guard."""
 
     name: str
     provider: Provider[Any]
@@ -56,12 +56,16 @@ class Instance:
     discovered_at: float | None = None
     health: Health | None = None
     last_error: Mishap | None = None
+    discovery_failed: bool = False
     latencies_ms: deque[float] = attrs.field(factory=lambda: deque(maxlen=_LATENCIES_KEPT))
 
+    guard: Guard = attrs.field(init=False)
+
     def __attrs_post_init__(self) -> None:
+        self.guard = Guard(self.name, self.provider)
         try:
-            self.learn(self.provider.known_models())
-        except Exception as error:  # protects the other providers from this one's settings
+            self.learn(self.guard.known_models())
+        except ApiError as error:
             self._break("settings", error)
 
     @property
@@ -85,8 +89,8 @@ class Instance:
         self.stage = "starting"
         try:
             async with asyncio.timeout(START_SECS):
-                await self.provider.start()
-        except Exception as error:  # protects the other providers from this one's start
+                await self.guard.start()
+        except (ApiError, TimeoutError) as error:
             self._break("start", error)
         else:
             self.stage = "serving"
@@ -95,75 +99,50 @@ class Instance:
         """Stop the provider; a failure is logged and forgotten."""
         try:
             async with asyncio.timeout(START_SECS):
-                await self.provider.stop()
-        except Exception:  # protects the shutdown of everything else
-            log.exception("%s: stop failed", self.name)
-
-    async def send(self, call: Call) -> Reply:
-        """Do one call; whatever goes wrong is an ApiError."""
-        if self.stage != "serving":
-            raise UpstreamFailed(self._not_serving(), code="provider_not_serving", status=503, retry_after=5)
-        try:
-            reply = await self.provider.send(call)
-        except ApiError:
-            raise
-        except Exception as error:  # protects the gateway from the plugin's mistakes
-            raise self._crashed(error) from error
-        if isinstance(reply.content, bytes):
-            return reply
-        return attrs.evolve(reply, content=self._guarded(reply.content))
-
-    def explain(self, failure: ProviderError) -> str | None:
-        """Ask the provider for a failure's cure."""
-        try:
-            hint = self.provider.explain(failure)
-        except Exception:  # protects the error that is being reported
-            log.exception("%s: explain failed", self.name)
-            return None
-        return " ".join(hint.split()) if hint else None
+                await self.guard.stop()
+        except (ApiError, TimeoutError):
+            log.warning("%s did not stop as it should", self.name)
 
     async def discover(self) -> None:
-        """Ask for the models; a failure is a ProviderError that carries its cure in `hint`."""
+        """Ask for the models; a failure is an ApiError that carries its cure in `hint`."""
         try:
             async with asyncio.timeout(DISCOVERY_SECS):
-                found = await self.provider.models()
-                self.learn([*found, *self.provider.known_models()])
+                found = await self.guard.models()
+            self.learn([*found, *self.guard.known_models()])
         except TimeoutError:
             raise UpstreamTimeout(f"no list of models within {DISCOVERY_SECS:g} s") from None
-        except ApiError as error:
-            error.hint = error.hint or (self.explain(error) if isinstance(error, ProviderError) else None)
+        except ProviderError as error:
+            error.hint = error.hint or self.guard.explain(error)
             raise
-        except Exception as error:  # protects the gateway from the plugin's mistakes
-            raise self._crashed(error) from error
-        self.discovered_at = time.time()
+        self.discovered_at, self.discovery_failed = time.time(), False
 
     async def check_health(self) -> None:
         """Ask whether the upstream is up, and keep the answer."""
         try:
             async with asyncio.timeout(HEALTH_SECS):
-                self.health = await self.provider.health()
+                self.health = await self.guard.health()
         except TimeoutError:
             self.health = Health(healthy=False, detail=f"no answer within {HEALTH_SECS:g} s")
         except ApiError as error:
             self.health = Health(healthy=False, detail=error.message)
-        except Exception as error:  # protects the gateway from the plugin's mistakes
-            self.health = Health(healthy=False, detail=self._crashed(error).message)
 
     def admit(self) -> Permit:
         """Let a call through, or raise Unavailable that says why and what to do."""
+        if self.stage != "serving":
+            raise Unavailable(self._not_serving(), code="provider_not_serving", retry_after=5)
         try:
             return self.breaker.admit()
         except Unavailable as refusal:
             if self.last_error:
                 refusal.message += f" The last error was: {self.last_error.message}"
-            refusal.hint = self.explain(refusal)
+            refusal.hint = self.guard.explain(refusal)
             raise
 
     def settle(self, permit: Permit, outcome: Outcome, latency_ms: float, *, finished: bool) -> None:
         """Keep what a call has shown; one that was cut short says nothing about the upstream."""
-        if outcome.error is not None:
+        if outcome.error is not None and (outcome.upstream_failed or outcome.hint):  # not a caller's mistake
             self.last_error = Mishap(outcome.error.message, outcome.hint)
-        elif finished:
+        elif outcome.error is None and finished:
             self.latencies_ms.append(latency_ms)
         before = self.breaker.state
         failed = outcome.upstream_failed
@@ -184,26 +163,12 @@ class Instance:
         """The median time to the first byte of the last calls."""
         return round(statistics.median(self.latencies_ms), 1) if self.latencies_ms else None
 
-    async def _guarded(self, content: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
-        try:
-            async for piece in content:
-                yield piece
-        except ProviderError:
-            raise
-        except Exception as error:  # protects the client from a stream that would end without a word
-            raise self._crashed(error) from error
-
-    def _crashed(self, error: Exception) -> UpstreamFailed:
-        log.error("%s: the provider raised an exception", self.name, exc_info=error)
-        return UpstreamFailed(
-            f"The provider `{self.name}` failed with {type(error).__name__}; Gaud's log has the details.",
-            code="provider_crashed",
-        )
-
-    def _break(self, stage: str, error: Exception) -> None:
-        what = f"no end within {START_SECS:g} s" if isinstance(error, TimeoutError) else str(error)
-        self.stage, self.reason = "broken", f"{stage}: {what or type(error).__name__}"
-        log.error("%s init failed: %s", self.label, self.reason, exc_info=error)
+    def _break(self, stage: str, error: ApiError | TimeoutError) -> None:
+        what = error.message if isinstance(error, ApiError) else f"no end within {START_SECS:g} s"
+        # what the plugin raised says more than that it crashed
+        cause = error.__cause__ if isinstance(error, ApiError) else None
+        self.stage, self.reason = "broken", f"{stage}: {brief(cause) if cause else what}"
+        log.error("%s init failed: %s", self.label, self.reason)
 
     def _not_serving(self) -> str:
         if self.stage == "broken":

@@ -32,7 +32,7 @@ async def read_body(headers: Iterable[tuple[bytes, bytes]], receive: Receive, li
 
 
 def _refuse_encoded(headers: dict[bytes, bytes]) -> None:
-    encoding = headers.get(b"content-encoding", b"identity").decode("latin-1")
+    encoding = headers.get(b"content-encoding", b"identity").decode("latin-1").lower()
     if encoding not in {"identity", ""}:
         message = (
             f"The request body is compressed (`content-encoding: {encoding[:40]}`); send it uncompressed."

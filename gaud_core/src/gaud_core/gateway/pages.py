@@ -21,7 +21,9 @@ from gaud_core.provider import Model, Price
 __all__ = ["front_door", "health", "list_models", "retrieve_model"]
 
 _NANO = Decimal(10) ** 9
-_ADDRESS = re.compile(r"https?://[^\s)`\"']+")
+_ADDRESS = re.compile(
+    r"(?i)\b[a-z][a-z0-9+.-]*://[^\s)`\"',;]*[^\s)`\"',;.:]|\b[a-z0-9][a-z0-9.-]*:\d{2,5}\b"
+)
 
 Endpoint = Callable[[Request], Awaitable[Response]]
 
@@ -62,7 +64,7 @@ def health(gateway: Gateway) -> Endpoint:
         providers = working + broken
         if not _knows_key(gateway, request):
             providers = [_without_addresses(provider) for provider in providers]
-        all_well = all(provider["healthy"] is not False for provider in providers)
+        all_well = not broken and all(_is_well(instance) for instance in registry.instances.values())
         status = "ok" if all_well else "degraded"
         return JSONResponse({"status": status, "version": __version__, "providers": providers})
 
@@ -111,7 +113,7 @@ def instance_object(instance: Instance) -> dict[str, Any]:
         "healthy": _is_healthy(instance),
         "detail": instance.reason or (instance.health.detail if instance.health else "") or None,
         "breaker": instance.breaker.state,
-        "models": len(instance.models),
+        "models": sum(not model.is_pattern for model in instance.models),
         "latency_ms": instance.latency_ms,
         "last_error": str(instance.last_error) if instance.last_error else None,
         "last_error_at": _utc(instance.last_error.at) if instance.last_error else None,
@@ -142,6 +144,14 @@ def _without_addresses(provider: dict[str, Any]) -> dict[str, Any]:
 
 def _utc(seconds: float) -> str:
     return datetime.fromtimestamp(seconds, UTC).isoformat(timespec="seconds")
+
+
+def _is_well(instance: Instance) -> bool:
+    return (
+        _is_healthy(instance) is not False
+        and instance.breaker.state == "closed"
+        and not instance.discovery_failed
+    )
 
 
 def _is_healthy(instance: Instance) -> bool | None:

@@ -9,10 +9,10 @@ from typing import Any
 
 import attrs
 
-from gaud_core.errors import PluginError
+from gaud_core.errors import PluginError, brief
 from gaud_core.provider import Provider
 
-__all__ = ["GROUP", "Plugin", "discover", "install_hint", "load_plugin"]
+__all__ = ["GROUP", "Plugin", "discover", "install_hint", "load_plugin", "objection_to"]
 
 GROUP = "gaud.providers.v1"
 """The entry-point group; a contract that breaks plugins gets another number."""
@@ -59,12 +59,12 @@ def load_plugin(point: metadata.EntryPoint, distribution: str, version: str) -> 
     try:
         provider = point.load()
     except Exception as error:  # protects every other provider from this one's import
-        return Plugin(point.name, distribution, version, reason=f"its import fails: {_brief(error)}")
+        return Plugin(point.name, distribution, version, reason=f"its import fails: {brief(error)}")
     except SystemExit as error:  # a plugin that exits at import must not take the gateway along
-        return Plugin(point.name, distribution, version, reason=f"its import fails: {_brief(error)}")
+        return Plugin(point.name, distribution, version, reason=f"its import fails: {brief(error)}")
     secs = time.perf_counter() - begun
     slow = f"its import takes {secs:.1f} s" if secs > _SLOW_IMPORT_SECS else ""
-    reason = _objection(point.name, provider)
+    reason = objection_to(point.name, provider)
     return Plugin(point.name, distribution, version, None if reason else provider, reason, slow)
 
 
@@ -90,14 +90,22 @@ def _entry_points() -> Iterator[tuple[metadata.EntryPoint, tuple[str, str]]]:
                 yield point, (name, dist.version)
 
 
-def _objection(name: str, provider: Any) -> str:
+def objection_to(name: str, provider: Any) -> str:
+    """Say why something cannot be a provider of that name, or nothing."""
     if not isinstance(provider, type) or Provider not in provider.__mro__:
         return "its entry point names something that is no Provider class"
     if getattr(provider, "name", None) != name:
         return f"its class is named `{getattr(provider, 'name', None)}`, its entry point `{name}`"
     if getattr(provider, "settings_class", object) is object:
         return "it names no settings class: write `class ...(Provider[MySettings])`"
+    declared: Any = provider
+    if not _are_words(declared.patterns, tuple) or not _are_words(declared.endpoints, frozenset):
+        return "`patterns` must be a tuple of text and `endpoints` a frozenset of text"
     return ""
+
+
+def _are_words(value: object, kind: type[tuple[Any, ...] | frozenset[Any]]) -> bool:
+    return isinstance(value, kind) and all(isinstance(word, str) for word in value)
 
 
 def _refuse_twins(plugins: Iterable[Plugin]) -> Iterator[Plugin]:
@@ -109,7 +117,3 @@ def _refuse_twins(plugins: Iterable[Plugin]) -> Iterator[Plugin]:
         else:
             reason = f"the distribution `{owner}` has a provider of this name already"
             yield attrs.evolve(plugin, provider=None, reason=reason)
-
-
-def _brief(error: BaseException) -> str:
-    return f"{type(error).__name__}: {error}".strip().splitlines()[0][:200]

@@ -47,6 +47,10 @@ class Presence:
         if isinstance(error, asyncio.CancelledError):
             raise ClientLeft from None
 
+    def answered(self) -> None:
+        """Stop watching: the end of an answer looks like the client's leaving."""
+        self._watch.cancel()
+
     async def _until_gone(self) -> None:
         while (await self._receive())["type"] != "http.disconnect":
             pass

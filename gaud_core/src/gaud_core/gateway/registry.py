@@ -63,7 +63,10 @@ class Registry:
         return next(iter(claiming or having), None)
 
     def _by_pattern(self, model: str) -> Instance | None:
-        return next((instance for instance in self.instances.values() if _claims(instance, model)), None)
+        instances = self.instances.values()
+        claiming = (instance for instance in instances if _claims(instance, model))
+        listing = (instance for instance in instances if _lists_pattern(instance, model))
+        return next(claiming, None) or next(listing, None)
 
     def _not_found(self, model: str) -> str:
         shown = model if len(model) <= _SHOWN_NAME else model[:_SHOWN_NAME] + "…"
@@ -93,3 +96,9 @@ class Registry:
 
 def _claims(instance: Instance, model: str) -> bool:
     return any(fnmatchcase(model, pattern) for pattern in instance.provider.patterns)
+
+
+def _lists_pattern(instance: Instance, model: str) -> bool:
+    """Whether a listed id such as `vendor/*` fits; a bare `*` would swallow every mistyped name."""
+    patterns = (listed.id for listed in instance.models if listed.is_pattern and listed.id != "*")
+    return any(fnmatchcase(model, pattern) for pattern in patterns)

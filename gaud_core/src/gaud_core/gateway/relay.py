@@ -12,7 +12,7 @@ from gaud_core.gateway.dialects import Dialect, Watch
 from gaud_core.gateway.headers import upstream_headers
 from gaud_core.gateway.outcome import BrokenAnswer, Outcome, Send, send_end, send_more, send_start
 from gaud_core.gateway.sse import EventCutter
-from gaud_core.gateway.whole import WHOLE_BYTES, send_checked
+from gaud_core.gateway.whole import WHOLE_BYTES, send_checked, too_long
 
 __all__ = ["relay"]
 
@@ -24,7 +24,7 @@ async def relay(reply: Reply, dialect: Dialect, watch: Watch, send: Send, outcom
     outcome.status = reply.status
     if isinstance(reply.content, bytes):
         await send_checked(reply, reply.content, dialect, send, outcome)
-    elif reply.status < 300 and reply.header("content-type").startswith("text/event-stream"):
+    elif reply.status < 300 and reply.header("content-type").lower().startswith("text/event-stream"):
         await _relay_events(reply, reply.content, dialect, watch, send, outcome)
     else:
         await _relay_whole(reply, reply.content, dialect, send, outcome)
@@ -39,6 +39,8 @@ async def _relay_whole(
     async for piece in content:
         held.append(piece)
         size += len(piece)
+        if size > WHOLE_BYTES and reply.status >= 300:
+            raise too_long(reply)
         if size > WHOLE_BYTES:
             await _relay_unread(reply, b"".join(held), content, send, outcome)
             return
@@ -52,14 +54,17 @@ async def _relay_events(
     first = await anext(content, b"")
     if not first:
         raise UpstreamFailed("The upstream answered with an empty stream.")
-    if reply.header("content-encoding", "identity") != "identity":
+    if reply.header("content-encoding", "identity").lower() != "identity":
         await _relay_unread(reply, first, content, send, outcome)
         return
     await send_start(send, reply.status, upstream_headers(reply.headers))
     cutter = EventCutter()
     try:
         await _pass_events(first, content, cutter, watch, send)
+        rest = watch.see(cutter.rest())
         _check_end(watch)
+        if rest:
+            await send_more(send, rest)
     except ProviderError as error:
         outcome.fail(error)
         await _end_broken(error, cutter, dialect, send)
@@ -84,8 +89,6 @@ async def _pass_events(
     async for piece in content:
         if events := watch.see(cutter.feed(piece)):
             await send_more(send, events)
-    if rest := watch.see(cutter.rest()):
-        await send_more(send, rest)
 
 
 async def _end_broken(error: ApiError, cutter: EventCutter, dialect: Dialect, send: Send) -> None:

@@ -46,8 +46,8 @@ class CallRoute:
             route = self.gateway.registry.route(body.model)
             exchange.fields |= {"provider": route.instance.name, "model": body.model, "stream": body.stream}
             call = self._call(exchange, scope, caller, body, route.model)
-            async with Presence(receive):
-                await self._forward(call, route.instance, body, send, exchange)
+            async with Presence(receive) as presence:
+                await self._forward(call, route.instance, _Client(body, send, presence, exchange))
         except ClientLeft:
             exchange.status = CLIENT_LEFT
 
@@ -58,43 +58,53 @@ class CallRoute:
         outgoing = self.dialect.prepare(body.with_model(model))
         return Call(exchange.id, self.endpoint, model, outgoing, headers, caller.user)
 
-    async def _forward(
-        self, call: Call, instance: Instance, body: Body, send: Send, exchange: Exchange
-    ) -> None:
+    async def _forward(self, call: Call, instance: Instance, client: _Client) -> None:
         """Send the call on and relay the answer; the breaker hears of the outcome whatever happens."""
         permit = instance.admit()
-        outcome = Outcome(instance.explain)
+        outcome = Outcome(instance.guard.explain)
         finished = False
         try:
-            await self._exchange(call, instance, body, send, outcome, exchange)
+            await self._relay(call, instance, client, outcome)
             finished = True
         except ProviderError as error:
             outcome.fail(error)
             finished = True
             raise
         finally:
-            latency = exchange.fields.get("first_byte_ms", exchange.elapsed_ms())
+            fields = client.exchange.fields
+            latency = fields.get("first_byte_ms", client.exchange.elapsed_ms())
             instance.settle(permit, outcome, latency, finished=finished)
-            _describe(outcome, exchange)
+            fields |= _described(outcome)
 
-    async def _exchange(
-        self, call: Call, instance: Instance, body: Body, send: Send, outcome: Outcome, exchange: Exchange
-    ) -> None:
-        reply = await instance.send(call)
-        exchange.fields["first_byte_ms"] = exchange.elapsed_ms()
+    async def _relay(self, call: Call, instance: Instance, client: _Client, outcome: Outcome) -> None:
+        reply = await instance.guard.send(call)
+        client.exchange.fields["first_byte_ms"] = client.exchange.elapsed_ms()
         try:
-            await relay(reply, self.dialect, self.dialect.watch(body), send, outcome)
+            await relay(reply, self.dialect, self.dialect.watch(client.body), client.send, outcome)
         finally:
+            client.presence.answered()
             await reply.aclose()
+
+
+@attrs.frozen
+class _Client:
+    """The client's side of a call: what he asked, how to answer him, whether he is still there."""
+
+    body: Body
+    send: Send
+    presence: Presence
+    exchange: Exchange
 
 
 def _dialect(endpoint: str) -> Dialect:
     return DIALECTS.get(endpoint) or Passthrough()
 
 
-def _describe(outcome: Outcome, exchange: Exchange) -> None:
-    """Put what is known at the end into the log line."""
+def _described(outcome: Outcome) -> dict[str, Any]:
+    """Give what is known at the end for the log line."""
+    fields: dict[str, Any] = {}
     if outcome.usage is not None:
-        exchange.fields |= {"in": outcome.usage.input_tokens, "out": outcome.usage.output_tokens}
+        fields |= {"in": outcome.usage.input_tokens, "out": outcome.usage.output_tokens}
     if outcome.error is not None:
-        exchange.fields |= {"error": outcome.error.message, "hint": outcome.hint}
+        fields |= {"error": outcome.error.message, "hint": outcome.hint}
+    return fields

@@ -14,6 +14,8 @@ __all__ = ["EventCutter", "data_of", "events_in"]
 _END = re.compile(rb"(?:\r\n|\n|\r(?!\n))(?:\r\n|\n|\r(?=[^\n]))")
 _LINE = re.compile(rb"\r\n|\n|\r")
 
+_BYTE_ORDER_MARK = b"\xef\xbb\xbf"
+
 HELD_BYTES = 64 * 1024
 """How much of an unfinished event is held back before it is let through in pieces."""
 
@@ -67,7 +69,7 @@ def events_in(data: bytes) -> Iterator[bytes]:
 
 def data_of(event: bytes) -> bytes:
     """Join the `data` lines of one event."""
-    lines = (line for line in _LINE.split(event) if line.startswith(b"data"))
+    lines = (line for line in _LINE.split(event.removeprefix(_BYTE_ORDER_MARK)) if line.startswith(b"data"))
     return b"\n".join(line[5:].removeprefix(b" ") for line in lines if line[4:5] == b":")
 
 

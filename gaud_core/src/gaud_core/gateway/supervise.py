@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import math
 from collections.abc import Awaitable, Callable
 
 from gaud_core.errors import ApiError
@@ -15,6 +16,7 @@ HEALTH_INTERVAL_SECS = 15.0
 _FIRST_RETRY_SECS = 1.0
 _LAST_RETRY_SECS = 10.0
 _SHORTEST_INTERVAL_SECS = 1.0
+_USUAL_INTERVAL_SECS = 300.0
 
 Sleep = Callable[[float], Awaitable[None]]
 
@@ -54,6 +56,7 @@ async def _welcome(instance: Instance, *, back: bool) -> None:
 
 def _warn(instance: Instance, error: ApiError, told: str) -> str:
     """Say once what is wrong, not at each try."""
+    instance.discovery_failed = True
     instance.last_error = Mishap(error.message, error.hint)
     reason = str(instance.last_error)
     if reason != told:
@@ -70,7 +73,7 @@ async def _keep_health_fresh(instance: Instance, sleep: Sleep) -> None:
 
 def _interval(instance: Instance) -> float:
     try:
-        return max(float(instance.provider.models_interval()), _SHORTEST_INTERVAL_SECS)
-    except Exception:  # protects the supervision from the plugin's mistakes
-        log.exception("%s: models_interval failed", instance.name)
-        return 300.0
+        seconds = instance.guard.models_interval()
+    except ApiError:
+        return _USUAL_INTERVAL_SECS
+    return max(seconds, _SHORTEST_INTERVAL_SECS) if math.isfinite(seconds) else _USUAL_INTERVAL_SECS

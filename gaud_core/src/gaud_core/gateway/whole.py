@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
+import json
 import zlib
 
 import attrs
-import msgspec
 
 from gaud_core.call import Reply, Usage
 from gaud_core.errors import ProviderError, UpstreamFailed
@@ -13,7 +13,7 @@ from gaud_core.gateway.dialects import Dialect
 from gaud_core.gateway.headers import retry_after, upstream_headers
 from gaud_core.gateway.outcome import Outcome, Send, send_end, send_start
 
-__all__ = ["WHOLE_BYTES", "send_checked"]
+__all__ = ["WHOLE_BYTES", "send_checked", "too_long"]
 
 WHOLE_BYTES = 1024 * 1024
 """A whole answer up to this size is held back and checked; a longer one is passed on as it comes."""
@@ -41,11 +41,21 @@ async def send_checked(reply: Reply, answer: bytes, dialect: Dialect, send: Send
     await send_end(send, answer)
 
 
+def too_long(reply: Reply) -> ProviderError:
+    """Give the error for an answer that is none and longer than anybody needs."""
+    if reply.status < 400:
+        return _redirected(reply)
+    seconds = retry_after(reply.headers) or ""
+    return ProviderError(
+        f"The upstream answered {reply.status} with more than {WHOLE_BYTES} bytes of {_kind(reply)}.",
+        status=reply.status,
+        retry_after=int(seconds) if seconds.isascii() and seconds.isdigit() else None,
+    )
+
+
 def _usage(reply: Reply, answer: bytes | None, dialect: Dialect) -> Usage | None:
     if reply.status >= 300:
-        raise UpstreamFailed(
-            f"The upstream answered with a redirect ({reply.status}), which Gaud does not follow."
-        )
+        raise _redirected(reply)
     if reply.status == 204 or answer is None:
         return None
     try:
@@ -55,13 +65,19 @@ def _usage(reply: Reply, answer: bytes | None, dialect: Dialect) -> Usage | None
         raise UpstreamFailed(f"The upstream answered {reply.status} with {what} instead of JSON.") from None
 
 
+def _redirected(reply: Reply) -> UpstreamFailed:
+    return UpstreamFailed(
+        f"The upstream answered with a redirect ({reply.status}), which Gaud does not follow."
+    )
+
+
 def _refusal(reply: Reply, answer: bytes | None) -> tuple[ProviderError, bool]:
     """Read an upstream's error answer, whichever shape it has, and say whether it is fit for a client."""
     if answer is None:
         return ProviderError(f"The upstream answered {reply.status}.", status=reply.status), True
     try:
-        body = msgspec.json.decode(answer)
-    except (msgspec.DecodeError, RecursionError, UnicodeDecodeError):
+        body = json.loads(answer)
+    except (ValueError, RecursionError):
         message = f"The upstream answered {reply.status} with {_kind(reply)} instead of JSON."
         return ProviderError(message, status=reply.status), False
     message, code = _message_and_code(body)

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 from collections.abc import Awaitable, Callable, MutableMapping
 from typing import Any
 
 import attrs
 
-from gaud_core.errors import ApiError
+from gaud_core.errors import ApiError, Unavailable
 from gaud_core.gateway.exchange import Exchange
 
 __all__ = ["Exchanges"]
@@ -50,24 +51,39 @@ class Exchanges:
 
         try:
             await self.app(scope, receive, send_with_id)
+        except asyncio.CancelledError:  # Gaud is being stopped, and the grace for running calls is over
+            exchange.fields.setdefault("error", "Gaud was stopped")
+            if not exchange.status:
+                await _answer(
+                    send_with_id, Unavailable("Gaud is being stopped. Ask again.", code="gateway_stopped")
+                )
+            raise
         except Exception as error:
             if exchange.status:
                 raise
             log.exception("request %s failed inside Gaud", exchange.id)
-            await _apologise(send_with_id, error)
+            told = "Gaud failed at this request; its log has the details."
+            await _answer(send_with_id, ApiError(told, code=type(error).__name__))
         finally:
             _log_line(scope, exchange)
 
 
-async def _apologise(send: Send, error: Exception) -> None:
-    body = ApiError("Gaud failed at this request; its log has the details.", code=type(error).__name__).body()
+async def _answer(send: Send, error: ApiError) -> None:
+    body = error.body()
     headers = [(b"content-type", b"application/json"), (b"content-length", str(len(body)).encode())]
-    await send({"type": "http.response.start", "status": 500, "headers": headers})
+    await send({"type": "http.response.start", "status": error.http_status, "headers": headers})
     await send({"type": "http.response.body", "body": body})
 
 
+def _level(path: str, exchange: Exchange) -> int:
+    """A failure that is not the client's own is worth a warning; a broken stream has the status 200."""
+    if exchange.status >= 500 or (exchange.status < 400 and "error" in exchange.fields):
+        return logging.WARNING
+    return logging.DEBUG if path in _QUIET_PATHS else logging.INFO
+
+
 def _log_line(scope: Scope, exchange: Exchange) -> None:
-    level = logging.DEBUG if scope["path"] in _QUIET_PATHS else logging.INFO
+    level = _level(scope["path"], exchange)
     if log.isEnabledFor(level):
         head = {
             "id": exchange.id,

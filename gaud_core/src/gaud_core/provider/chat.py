@@ -52,7 +52,7 @@ async def _whole(call: Call, events: AsyncIterator[Event]) -> bytes:
     writer = CompletionWriter(call)
     async for event in events:
         writer.write(event)
-    return as_json(writer.completion()).encode()
+    return as_json(writer.completion())
 
 
 async def _stream(call: Call, events: AsyncIterator[Event]) -> AsyncIterator[bytes]:
@@ -67,8 +67,8 @@ async def _stream(call: Call, events: AsyncIterator[Event]) -> AsyncIterator[byt
         yield _sse(as_json(closing))
     if usage is not None:
         yield _sse(as_json(writer.write(usage)))
-    yield _sse("[DONE]")
+    yield _sse(b"[DONE]")
 
 
-def _sse(data: str) -> bytes:
-    return f"data: {data}\n\n".encode()
+def _sse(data: bytes) -> bytes:
+    return b"data: " + data + b"\n\n"

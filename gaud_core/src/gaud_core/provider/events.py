@@ -146,9 +146,12 @@ def usage_object(usage: Usage) -> dict[str, Any]:
     return counts
 
 
-def as_json(value: Mapping[str, Any]) -> str:
+def as_json(value: Mapping[str, Any]) -> bytes:
     """Write JSON as the upstreams do: compact, with the characters themselves."""
-    return json.dumps(value, ensure_ascii=False, separators=(",", ":"))
+    try:
+        return json.dumps(value, ensure_ascii=False, separators=(",", ":")).encode()
+    except UnicodeEncodeError:  # a piece of text that ends in the middle of a character outside the BMP
+        return json.dumps(value, separators=(",", ":")).encode()
 
 
 def _choice(delta: dict[str, Any], reason: str | None) -> dict[str, Any]:

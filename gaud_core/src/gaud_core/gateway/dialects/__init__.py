@@ -5,7 +5,10 @@ from __future__ import annotations
 from gaud_core.gateway.dialects.base import Dialect, Passthrough, Watch
 from gaud_core.gateway.dialects.chat import ChatCompletions
 
-__all__ = ["DIALECTS", "Dialect", "Passthrough", "Watch"]
+__all__ = ["DIALECTS", "ENDPOINTS", "Dialect", "Passthrough", "Watch"]
+
+ENDPOINTS = ("chat/completions",)
+"""What the gateway serves, as paths below `/v1/`."""
 
 DIALECTS: dict[str, Dialect] = {"chat/completions": ChatCompletions()}
 """By endpoint; an endpoint that is not listed is relayed by `Passthrough`."""

@@ -133,7 +133,9 @@ def _says_nothing(choice: Any) -> bool:
 def _error(error: Any) -> ProviderError:
     message = _get(error, "message")
     code = str(_get(error, "code"))
-    status = int(code) if code.isdigit() and 400 <= int(code) < 600 else 502
+    status = (
+        int(code) if code.isascii() and code.isdigit() and len(code) == 3 and 400 <= int(code) < 600 else 502
+    )
     return ProviderError(
         str(message if message is not None else error)[:500], status=status, code="error_in_stream"
     )
