@@ -72,7 +72,6 @@ def _bound(tree: ast.Module) -> set[str]:
     return names
 
 
-@pytest.mark.xfail(strict=True, reason="three docstrings use it as an example: say Acme there")
 def test_core_knows_no_provider() -> None:
     """No provider is named anywhere in the core, not even in a comment."""
     assert [

@@ -16,7 +16,7 @@ from starlette.routing import BaseRoute, Route
 
 from gaud_core.access import Keys, open_keys
 from gaud_core.config import Config
-from gaud_core.errors import ApiError, MethodNotAllowed, NotFound
+from gaud_core.errors import ApiError, MethodNotAllowed, NotFound, one_line
 from gaud_core.gateway.dialects import ENDPOINTS
 from gaud_core.gateway.gateway import Gateway
 from gaud_core.gateway.pages import front_door, health, list_models, retrieve_model
@@ -88,7 +88,7 @@ async def _api_error(request: Request, error: Exception) -> Response:
     fields.setdefault("error", error.message)
     headers = {"retry-after": str(error.retry_after)} if error.retry_after is not None else {}
     if error.hint:
-        headers["x-gaud-hint"] = error.hint.encode("latin-1", "replace").decode("latin-1")
+        headers["x-gaud-hint"] = one_line(error.hint).encode("latin-1", "replace").decode("latin-1")
     return Response(error.body(), error.http_status, headers, media_type="application/json")
 
 

@@ -61,7 +61,10 @@ class Body:
 
     @cached_property
     def _decoded(self) -> dict[str, Any]:
-        decoded: dict[str, Any] = json.loads(self.raw)
+        try:
+            decoded: dict[str, Any] = json.loads(self.raw)
+        except (ValueError, RecursionError) as error:  # a number of thousands of digits, for instance
+            raise BadRequest(f"The request body cannot be translated: {error}.") from None
         return decoded
 
     def with_model(self, model: str) -> Body:

@@ -22,6 +22,7 @@ GaudError
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterable
 from typing import Any, ClassVar
 
@@ -47,12 +48,21 @@ __all__ = [
     "UpstreamRefused",
     "UpstreamTimeout",
     "brief",
+    "one_line",
     "with_hint",
 ]
 
 
+_UNPRINTABLE = re.compile("[\x00-\x1f\x7f\ud800-\udfff]+")
+
+
 class GaudError(Exception):
     """The root of every error that Gaud raises on purpose."""
+
+
+def one_line(text: str) -> str:
+    """Put a space in the place of what neither a header, a log line nor UTF-8 can hold."""
+    return _UNPRINTABLE.sub(" ", text)
 
 
 def with_hint(message: str, hint: str | None) -> str:
@@ -141,7 +151,7 @@ class ApiError(GaudError):
 
     def payload(self) -> dict[str, Any]:
         """OpenAI's error object, without the envelope."""
-        message = with_hint(self.message, self.hint)
+        message = one_line(with_hint(str(self.message), self.hint))
         return {"message": message, "type": self.type, "param": self.param, "code": self.error_code}
 
     def body(self) -> bytes:

@@ -63,7 +63,7 @@ def test_good_key(keys: Keys, headers: Pairs) -> None:
 def test_no_key(keys: Keys, headers: Pairs) -> None:
     """Without a key in its place the answer says how to send one."""
     with pytest.raises(
-        InvalidKey, match="No key was sent. Send your Gaud key as `Authorization: Bearer"
+        InvalidKey, match=r"No key was sent\. Send your Gaud key as `Authorization: Bearer"
     ) as caught:
         keys.check(headers)
     assert (caught.value.http_status, caught.value.error_code) == (401, "missing_api_key")
@@ -71,8 +71,17 @@ def test_no_key(keys: Keys, headers: Pairs) -> None:
 
 @pytest.mark.parametrize(
     "key",
-    [b"wrong", KEY.encode()[:-1], KEY.encode() + b"x", KEY.upper().encode(), b"\xff\xfe\x00", b"x" * 100_000]
-    + ["ключ".encode(), hashlib.sha256(KEY.encode()).hexdigest().encode(), b"None", b"null"],
+    [
+        b"wrong",
+        KEY.encode()[:-1],
+        KEY.encode() + b"x",
+        KEY.upper().encode(),
+        b"\xff\xfe\x00",
+        b"x" * 100_000,
+        "ключ".encode(),
+        hashlib.sha256(KEY.encode()).hexdigest().encode(),
+        b"None",
+    ],
 )
 @pytest.mark.parametrize("header", [b"authorization", b"x-api-key", b"x-goog-api-key"])
 def test_wrong_key(keys: Keys, header: bytes, key: bytes) -> None:
@@ -152,9 +161,9 @@ def test_broken_file(tmp_path: Path, content: str) -> None:
 
 
 def test_cure_of_a_broken_file(tmp_path: Path) -> None:
-    """An empty file, as a crash at the first start leaves it, is cured by removing it, and the message says so."""
+    """An empty file, as a crash at the first start leaves it, is cured by deleting it; it says so."""
     (tmp_path / FILE).write_text("")
-    with pytest.raises(ConfigError, match="(?i)delete|remove"):
+    with pytest.raises(ConfigError, match=r"(?i)delete|remove"):
         open_keys(Config(data=Data(dir=tmp_path)))
 
 

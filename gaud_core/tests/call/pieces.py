@@ -44,8 +44,11 @@ STRING_TEXTS = st.sampled_from(
         b"\\ud83d",
         b"\\ud83d\\ude00",
         b"\\/",
+        'grüße 😀\u2028\x7f"'.replace('"', '\\"').encode(),
+        b'\\"stream_options',
+        b"\\u0000",
+        b'a\\\\\\"',
     ]
-    + ['grüße 😀\u2028\x7f"'.replace('"', '\\"').encode(), b'\\"stream_options', b"\\u0000", b'a\\\\\\"']
 )
 KEY_TEXTS = st.sampled_from(
     [
@@ -59,8 +62,11 @@ KEY_TEXTS = st.sampled_from(
         b"\\ud800",
         b"\\u0041",
         b"\xc3\xa9",
+        b"model\\u0000",
+        b"stream_option",
+        b'\\"model',
+        b"include_usage",
     ]
-    + [b"model\\u0000", b"stream_option", b'\\"model', b"include_usage"]
 )
 NESTED_KEY_TEXTS = KEY_TEXTS | st.sampled_from([b"model", b"mo\\u0064el", b"stream", b"stream_options"])
 MODEL_KEYS = st.sampled_from(

@@ -31,8 +31,6 @@ NEARLY = st.lists(
             b".5",
             b"1e",
             b"NaN",
-        ]
-        + [
             b"null",
             b"true",
             b"tru",
@@ -46,8 +44,13 @@ NEARLY = st.lists(
             b"\xff",
             b"\t",
             b"'",
+            b'"a\x01"',
+            b'"\\u12"',
+            b"Infinity",
+            b"/*x*/",
+            b"\xef\xbb\xbf",
+            b'{"model":"m","a":',
         ]
-        + [b'"a\x01"', b'"\\u12"', b"Infinity", b"/*x*/", b"\xef\xbb\xbf", b'{"model":"m","a":']
     ),
     max_size=8,
 ).map(b"".join)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 
-import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -24,7 +23,7 @@ OPTIONS = {
     b'{ "a" : 1.50 }': b'{ "a" : 1.50 ,"include_usage":true}',
     b'{"include_usage":true}': b'{"include_usage":true}',
     b'{"include_usage" :false}': b'{"include_usage" :true}',
-    b'{"include_usage":null,"x":{"include_usage":false}}': b'{"include_usage":true,"x":{"include_usage":false}}',
+    b'{"include_usage":null,"x":{"include_usage":0}}': b'{"include_usage":true,"x":{"include_usage":0}}',
     b'{"\\u0069nclude_usage":false,"y":1E5}': b'{"\\u0069nclude_usage":true,"y":1E5}',
     b'{"z":"include_usage"}': b'{"z":"include_usage","include_usage":true}',
     b'{"include_usage":1,"k":"\\"include_usage"}': b'{"include_usage":true,"k":"\\"include_usage"}',

@@ -1,4 +1,4 @@
-"""One gateway with one scripted upstream for all tests that need nothing special, and a way to start others."""
+"""One gateway and one scripted upstream for tests that need nothing special, and a way to start others."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Bodies that cannot be used: a clear error in OpenAI's envelope, nothing for the upstream, nothing broken."""
+"""Bodies that cannot be used: a clear error in OpenAI's envelope, and nothing for the upstream."""
 
 from __future__ import annotations
 
@@ -82,6 +82,7 @@ def test_body_over_the_limit_by_length(narrow: Served) -> None:
         wire.send(head_of("POST", "/v1/chat/completions", [("content-length", "1001")]))
         answered = wire.answer()
     assert (answered.status, answered.error["code"]) == (413, "body_too_large")
+    assert (answered.header("x-request-id") or "").startswith("req_")
     assert "longer than 1000 bytes (`server.max_body_bytes`)" in answered.message
 
 

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import AsyncGenerator
+
 import pytest
 
+from gaud_core import Call, Event
 from gaud_core.config import Breaker
 from gaud_core.testing import (
     DONE,
@@ -16,6 +19,7 @@ from gaud_core.testing import (
     sse,
 )
 
+from .guests import Speaker
 from .support import AcmeSettings, Served, Starter, eventually
 from .wire import chat, post
 
@@ -201,6 +205,24 @@ def test_refusal_says_why(gaud: Served, upstream: ScriptedUpstream) -> None:
     for _ in range(3):
         gaud.chat()
     assert "the database is on fire" in gaud.chat().message
+
+
+BEYOND_PYTHON = [b'{"model":"reader:m","n":%b}' % (b"1" * 5000)]
+BEYOND_PYTHON += [
+    b'{"model":"reader:m","n":%b}' % (b"[" * depth + b"]" * depth) for depth in range(900, 1001, 4)
+]
+
+
+def test_client_cannot_open_it(serve: Starter) -> None:
+    """A body that Python's parser refuses is its sender's mistake: a 400, and no failure."""
+
+    async def talk(self: object, call: Call) -> AsyncGenerator[Event, None]:
+        yield str(len(call.body.json()))
+
+    gaud = serve(type("Reader", (Speaker,), {"name": "reader", "chat": talk}), breaker=Breaker())
+    statuses = {gaud.post(body).status for body in BEYOND_PYTHON * 3}
+    assert _state(gaud) == "closed"
+    assert statuses <= {200, 400}
 
 
 def test_long_5xx_counts_too(gaud: Served, upstream: ScriptedUpstream) -> None:

@@ -14,6 +14,7 @@ from gaud_core.testing import (
     Framing,
     ScriptedUpstream,
     Signal,
+    Step,
     chat_chunk,
     chat_error_stream,
     sse,
@@ -60,7 +61,7 @@ def test_break_ends_with_an_error_event(gaud: Served, upstream: ScriptedUpstream
 
 
 @pytest.mark.xfail(
-    strict=True, raises=TimeoutError, reason="aiohttp tells the reader nothing: he waits for `idle`"
+    strict=True, raises=TimeoutError, reason="aiohttp does not tell the reader, who waits for `idle`"
 )
 def test_garbage_instead_of_a_chunk_is_noticed_at_once(gaud: Served, upstream: ScriptedUpstream) -> None:
     """A stream whose framing breaks is broken when that is seen, not when the idle limit is over."""
@@ -76,7 +77,7 @@ def test_garbage_instead_of_a_chunk_is_noticed_at_once(gaud: Served, upstream: S
 
 
 def test_clean_end_in_half_an_event(gaud: Served, upstream: ScriptedUpstream) -> None:
-    """What is left of an event at a clean end is not glued to the error event, where no client can read it."""
+    """What is left of an event at a clean end is not glued to the error event, where nobody can read it."""
     upstream.add(Answer.stream([HELLO, b'data: {"choi']))
     answered = gaud.chat(stream=True)
     assert b'\n\ndata: {"error"' in answered.body
@@ -134,7 +135,7 @@ def test_long_whole_answer_that_breaks_has_no_clean_end(
     gaud: Served, upstream: ScriptedUpstream, framing: Framing
 ) -> None:
     """An answer too long to be held back cannot be mended, so its framing tells that it is not whole."""
-    steps = [b'{"x":"' + b"x" * 3_000_000, Cut.CLOSE]
+    steps: list[Step] = [b'{"x":"' + b"x" * 3_000_000, Cut.CLOSE]
     upstream.add(Answer(steps, 200, {"content-type": "application/json"}, framing, claims=9_000_000))
     answered = gaud.chat()
     assert (answered.status, answered.complete) == (200, False)

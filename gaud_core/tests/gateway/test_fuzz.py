@@ -28,8 +28,14 @@ TOKENS = st.sampled_from(
         b"null",
         b"1e9",
         b'"\\ud800"',
+        b'"stream_options"',
+        b"\xff",
+        b"\x00",
+        b'{"model":"acme:m",',
+        b'"messages":',
+        b'"\\u006dodel"',
+        b"\\",
     ]
-    + [b'"stream_options"', b"\xff", b"\x00", b'{"model":"acme:m",', b'"messages":', b'"\\u006dodel"', b"\\"]
 )
 BODIES = st.binary(max_size=200) | st.lists(TOKENS, max_size=12).map(b"".join)
 # Bytes that HTTP allows in a header's value.
@@ -43,9 +49,20 @@ NAMES = st.sampled_from(
         "accept-encoding",
         "user-agent",
         "accept",
+        "traceparent",
+        "openai-beta",
+        "host",
+        "x-request-id",
+        "x-other",
+        "origin",
+        "cookie",
+        "te",
+        "range",
+        "access-control-request-method",
+        "idempotency-key",
+        "x-forwarded-proto",
+        "x-forwarded-for",
     ]
-    + ["traceparent", "openai-beta", "host", "x-request-id", "x-other", "origin", "cookie", "te", "range"]
-    + ["access-control-request-method", "idempotency-key", "x-forwarded-proto", "x-forwarded-for"]
 )
 
 

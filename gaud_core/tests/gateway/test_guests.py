@@ -1,4 +1,4 @@
-"""Plugins are guests: whatever one does, its callers get an error that names it, and its neighbours nothing."""
+"""Plugins are guests: whatever one does, its callers get an error that names it; its neighbours, nothing."""
 
 from __future__ import annotations
 
@@ -59,7 +59,7 @@ def test_errors_on_purpose_keep_their_status(serve: Starter, error: ApiError, st
     assert answered.header("retry-after") == expected
 
 
-NO_REPLIES = {
+NO_REPLIES: dict[str, Any] = {
     "nothing": None,
     "text": "hello",
     "dict": {"choices": []},

@@ -85,8 +85,15 @@ def test_host_and_length_are_the_gateways_own(gaud: Served, upstream: ScriptedUp
 
 @pytest.mark.parametrize(
     ("offered", "whole"),
-    [("gzip, deflate, br, zstd", "gzip, deflate"), ("br", "identity"), ("gzip;q=0, deflate", "deflate")]
-    + [("", "identity"), ("*", "identity"), ("GZIP;q=0.5", "gzip"), ("gzip;q=0.000", "identity")],
+    [
+        ("gzip, deflate, br, zstd", "gzip, deflate"),
+        ("br", "identity"),
+        ("gzip;q=0, deflate", "deflate"),
+        ("", "identity"),
+        ("*", "identity"),
+        ("GZIP;q=0.5", "gzip"),
+        ("gzip;q=0.000", "identity"),
+    ],
 )
 def test_encodings_that_can_be_read(
     gaud: Served, upstream: ScriptedUpstream, offered: str, whole: str

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from datetime import datetime
 
 import pytest
 
@@ -44,7 +45,7 @@ def test_list_of_models(listed: Served) -> None:
 
 
 def test_what_is_known_of_a_model(listed: Served) -> None:
-    """Limits, known prices, and the provider's own extras, which cannot overwrite what OpenAI's shape says."""
+    """Limits, known prices, and the provider's own extras, which cannot overwrite OpenAI's fields."""
     model = listed.get("/v1/models/guest:org/big:v1").json
     assert (model["id"], model["owned_by"], model["created"]) == ("guest:org/big:v1", "Org", 7)
     assert (model["max_input_tokens"], model["max_output_tokens"], model["x_new"]) == (1000, 100, [1.5])
@@ -107,9 +108,20 @@ def test_health_tells_strangers_no_addresses(serve: Starter, upstream: ScriptedU
     assert "10.0.0.7" in gaud.get("/health", BEARER).body.decode()
 
 
-@pytest.mark.parametrize(
-    "address", ["10.0.0.7:5432", "db.internal:5432", "postgres://user:pw@10.0.0.7/db", "HTTP://10.0.0.7"]
-)
+ADDRESSES = ["10.0.0.7:5432", "db.internal:5432", "postgres://user:pw@10.0.0.7/db", "HTTP://10.0.0.7"]
+ADDRESSES += ["10.0.0.7", "[fd00::7]:80", "fd00::7"]
+
+
+def test_health_tells_strangers_when_it_was(serve: Starter, upstream: ScriptedUpstream) -> None:
+    """What is hidden from them are addresses, not dates."""
+    gaud = serve(acme=AcmeSettings(url=upstream.url), keys=Keys(_digest(KEY)))
+    upstream.add(Answer.error(500, "on fire"))
+    gaud.chat(headers=BEARER)
+    (acme,) = gaud.get("/health").json["providers"]
+    assert datetime.fromisoformat(acme["last_error_at"]).year >= 2026
+
+
+@pytest.mark.parametrize("address", ADDRESSES)
 def test_health_tells_strangers_no_address_of_any_kind(
     serve: Starter, upstream: ScriptedUpstream, address: str
 ) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from importlib.metadata import EntryPoint
 from pathlib import Path
 
@@ -26,7 +26,7 @@ Install = Callable[..., None]
 
 
 @pytest.fixture
-def install(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Install:
+def install(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Install]:
     """Put a distribution with one entry point on the path."""
     monkeypatch.syspath_prepend(str(tmp_path))
     known = set(sys.modules)
@@ -41,7 +41,7 @@ def install(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Install:
         )
         (info / "entry_points.txt").write_text(f"[{group}]\n{name} = {module}:{target}\n")
 
-    yield install  # type: ignore[misc]
+    yield install
     for module in set(sys.modules) - known:
         if module.startswith("plugin_"):
             del sys.modules[module]
@@ -150,7 +150,7 @@ def test_other_groups_are_not_ours(install: Install) -> None:
 def test_strict_raises(install: Install) -> None:
     """With GAUD_STRICT=1 a broken plugin is an error that says which, where and why."""
     install("raises", "raise RuntimeError('no luck')")
-    with pytest.raises(PluginError, match="provider `raises` failed at import: its import fails: .*no luck"):
+    with pytest.raises(PluginError, match=r"provider `raises` failed at import: its import fails: .*no luck"):
         discover({"GAUD_PLUGINS": "raises", "GAUD_STRICT": "1"})
     assert discover({"GAUD_PLUGINS": "raises", "GAUD_STRICT": "0"})[0].reason
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import json
+from typing import Any
 
 import pytest
 
@@ -117,7 +118,7 @@ def test_tool_stream_arrives(gaud: Served, upstream: ScriptedUpstream) -> None:
     ],
 )
 def test_usage_chunk_is_for_those_who_asked(
-    gaud: Served, upstream: ScriptedUpstream, options: dict[str, object], shown: bool
+    gaud: Served, upstream: ScriptedUpstream, options: dict[str, Any], shown: bool
 ) -> None:
     """The upstream is always asked for usage; the client sees the chunk exactly if he asked."""
     upstream.add(Answer.stream(list(chat_chunks(["Hi"]))))

@@ -6,7 +6,17 @@ import time
 
 import pytest
 
-from gaud_core.testing import DONE, Answer, Framing, ScriptedUpstream, Signal, chat_chunk, chat_stream, sse
+from gaud_core.testing import (
+    DONE,
+    Answer,
+    Framing,
+    ScriptedUpstream,
+    Signal,
+    Step,
+    chat_chunk,
+    chat_stream,
+    sse,
+)
 
 from .support import Served, eventually
 from .wire import chat, post
@@ -60,7 +70,7 @@ def test_content_type_in_any_spelling_streams(
 def test_long_whole_answers_flow_as_well(gaud: Served, upstream: ScriptedUpstream) -> None:
     """A whole answer beyond what is held back is passed on while it comes."""
     gate = Signal()
-    steps = [b'{"x":"' + b"x" * 3_000_000, gate, b'"}']
+    steps: list[Step] = [b'{"x":"' + b"x" * 3_000_000, gate, b'"}']
     upstream.add(Answer.stream(steps, content_type="application/json", framing=Framing.CHUNKED))
     with gaud.wire() as wire:
         wire.send(post(chat()))

@@ -10,7 +10,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from gaud_core.testing import DONE, Answer, ScriptedUpstream, Signal, chat_chunk, chat_completion, sse
+from gaud_core.testing import DONE, Answer, ScriptedUpstream, Signal, Step, chat_chunk, chat_completion, sse
 
 from .support import AcmeSettings, Served, Starter
 from .wire import chat, post
@@ -114,7 +114,7 @@ def test_total_is_a_limit_on_the_first_byte_too(serve: Starter, upstream: Script
 
 def test_long_whole_answer_that_stalls_has_no_clean_end(serve: Starter, upstream: ScriptedUpstream) -> None:
     """What is too long to be held back is broken off when the time is over."""
-    steps = [b'{"x":"' + b"x" * 3_000_000, Signal()]
+    steps: list[Step] = [b'{"x":"' + b"x" * 3_000_000, Signal()]
     upstream.add(Answer.stream(steps, content_type="application/json"))
     answered = serve(acme=AcmeSettings(url=upstream.url, timeout_secs=SHORT * 2)).chat()
     assert (answered.status, answered.complete) == (200, False)

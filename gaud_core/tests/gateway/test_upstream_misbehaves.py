@@ -1,4 +1,4 @@
-"""Each way in which an upstream can fail has its status and its sentence, before anything is sent to the client."""
+"""Each way in which an upstream can fail has its status and its sentence."""
 
 from __future__ import annotations
 
@@ -192,7 +192,7 @@ def test_refusal_with_half_a_character_passes(gaud: Served, upstream: ScriptedUp
 def test_size_does_not_change_the_verdict(
     gaud: Served, upstream: ScriptedUpstream, size: int, status: int
 ) -> None:
-    """A long answer that is a failure is treated like a short one: no redirect crosses, and an error counts."""
+    """A long answer that is a failure is treated like a short one: no redirect crosses."""
     upstream.add(Answer.whole(b"x" * size, status, {"location": "http://evil.test/"}, "text/html"))
     answered = gaud.chat()
     assert answered.status == (502 if status == 301 else 500)

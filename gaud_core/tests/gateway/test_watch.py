@@ -1,4 +1,4 @@
-"""The chat dialect's eye on a stream: usage, errors and ends are seen, and only what must be hidden is hidden."""
+"""The chat dialect's eye on a stream: usage, errors and ends are seen, and only usage is ever hidden."""
 
 from __future__ import annotations
 
@@ -76,7 +76,7 @@ def test_neighbours_of_the_usage_chunk_stay() -> None:
 
 def test_usage_is_read() -> None:
     """Tokens are counted whether the chunk is shown or not, and an unknown cost keeps its spelling."""
-    usage = {"prompt_tokens": 5, "completion_tokens": 7, "cost": 0.5}
+    usage: dict[str, Any] = {"prompt_tokens": 5, "completion_tokens": 7, "cost": 0.5}
     usage |= {
         "prompt_tokens_details": {"cached_tokens": 3},
         "completion_tokens_details": {"reasoning_tokens": 2},
@@ -158,7 +158,7 @@ def test_error_code_of_strange_digits() -> None:
 
 
 def test_error_with_half_a_character() -> None:
-    """Python's json writes half of an emoji as a lone surrogate; an error text cut there is an error still."""
+    """Python's json writes half an emoji as a lone surrogate; an error text cut there is an error still."""
     watch = CHAT.watch(SILENT)
     watch.see(b'data: {"error":{"message":"cut \\ud83d","code":"500"}}\n\n')
     assert watch.see(DONE) == b""
@@ -168,7 +168,7 @@ def test_error_with_half_a_character() -> None:
 @given(
     st.lists(
         st.sampled_from([sse(chat_chunk({"content": "grüße"})), USAGE_CHUNK, FINISH, DONE, b": c\n\n"])
-        | st.binary(max_size=20).map(lambda junk: b"data: x" + junk + b"\n\n"),
+        | st.binary(max_size=20).map(lambda junk: b"data: x" + junk.translate(None, b"\r\n") + b"\n\n"),
         max_size=8,
     )
 )

@@ -89,9 +89,6 @@ def test_one_record_is_one_line(as_json: bool, text: str) -> None:
     assert "\r" not in whole
 
 
-@pytest.mark.xfail(
-    strict=True, reason="only line ends are taken out of messages, not what moves a terminal's cursor"
-)
 def test_no_escape_sequences(set_up: Setup) -> None:
     """An upstream's text cannot repaint the operator's terminal, nor fake a line with U+2028."""
     stream = set_up()
@@ -117,7 +114,6 @@ def test_secrets_are_masked_everywhere(set_up: Setup, as_json: bool) -> None:
 
 
 @pytest.mark.parametrize("secret", ['sk"quote-test', "sk\\back-test"])
-@pytest.mark.xfail(strict=True, reason="masked after quoting, where the secret is spelled with escapes")
 def test_secrets_with_quotes_are_masked_in_json(set_up: Setup, secret: str) -> None:
     """A key may hold any printable character, and JSON spells some of them otherwise."""
     stream = set_up(as_json=True, secrets=(secret,))

@@ -149,7 +149,8 @@ async def test_cures(ctx: Context, failure: ProviderError, said: str | None) -> 
 def test_settings_class_comes_from_the_brackets() -> None:
     """Also for a subclass that names none of its own."""
     assert Acme.settings_class is AcmeSettings
-    assert type("Child", (Acme,), {}).settings_class is AcmeSettings
+    child: Any = type("Child", (Acme,), {})
+    assert child.settings_class is AcmeSettings
 
 
 async def test_defaults_of_a_provider(ctx: Context) -> None:

@@ -16,7 +16,7 @@ import click
 from gaud_core._version import __version__
 from gaud_core.cli.common import Setup, config_option, read_setup, secrets_of
 from gaud_core.config import env_prefix, network_problem
-from gaud_core.errors import ConfigError, GaudError
+from gaud_core.errors import ConfigError, GaudError, Problem
 from gaud_core.gateway.plugins import Plugin
 from gaud_core.observe.logs import set_up_logging
 from gaud_core.settings import describe
@@ -53,7 +53,10 @@ def command(config_path: str | None, host: str | None, port: int | None) -> None
 def _with_flags(setup: Setup, host: str | None, port: int | None) -> Setup:
     flags = {"host": host, "port": port}
     configured: Any = setup.config.server
-    server = attrs.evolve(configured, **{k: v for k, v in flags.items() if v is not None})
+    try:
+        server = attrs.evolve(configured, **{k: v for k, v in flags.items() if v is not None})
+    except ValueError as wrong:
+        raise ConfigError([Problem("--host", str(wrong).removeprefix("`host` "))]) from None
     problem = network_problem(server, setup.config.auth)
     if problem:
         raise ConfigError([problem])

@@ -13,7 +13,7 @@ from typing import Any
 import attrs
 
 from gaud_core.call import Call, Reply
-from gaud_core.errors import ApiError, ProviderError, UpstreamFailed
+from gaud_core.errors import ApiError, ProviderError, UpstreamFailed, one_line
 from gaud_core.provider import Health, Model, Price, Provider
 
 __all__ = ["Guard"]
@@ -69,7 +69,7 @@ class Guard:
         try:
             with self._guarding():
                 hint = self.provider.explain(failure)
-                return " ".join(hint.split()) if hint else None
+                return one_line(" ".join(hint.split())) if hint else None
         except ApiError:
             return None
 

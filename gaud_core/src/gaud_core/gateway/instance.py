@@ -12,7 +12,7 @@ from typing import Any, Literal
 
 import attrs
 
-from gaud_core.errors import ApiError, ProviderError, Unavailable, UpstreamTimeout, brief, with_hint
+from gaud_core.errors import ApiError, ProviderError, Unavailable, UpstreamTimeout, brief, one_line, with_hint
 from gaud_core.gateway.breaker import CircuitBreaker, Permit
 from gaud_core.gateway.guard import Guard
 from gaud_core.gateway.outcome import Outcome
@@ -34,7 +34,7 @@ log = logging.getLogger("gaud.providers")
 class Mishap:
     """What went wrong last, what to do about it, and when it was (seconds since 1970)."""
 
-    message: str
+    message: str = attrs.field(converter=one_line)
     hint: str | None = None
     at: float = attrs.field(factory=time.time)
 
@@ -70,7 +70,7 @@ class Instance:
 
     @property
     def label(self) -> str:
-        """The instance's name for people: "LiteLLM provider", or "LiteLLM provider `work`"."""
+        """The instance's name for people: "Acme provider", or "Acme provider `work`"."""
         label = self.provider.label or self.provider.name
         return f"{label} provider" + ("" if self.name == self.provider.name else f" `{self.name}`")
 

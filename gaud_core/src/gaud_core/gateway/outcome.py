@@ -8,7 +8,7 @@ from typing import Any
 import attrs
 
 from gaud_core.call import Usage
-from gaud_core.errors import ProviderError
+from gaud_core.errors import ProviderError, one_line
 from gaud_core.gateway.headers import encode
 
 __all__ = ["BrokenAnswer", "Outcome", "Send", "send_end", "send_more", "send_start"]
@@ -32,7 +32,8 @@ class Outcome:
     def fail(self, error: ProviderError) -> None:
         """Note a failure and its cure."""
         self.error = error
-        error.hint = error.hint or self.explain(error)
+        hint = error.hint or self.explain(error)
+        error.hint = one_line(hint) if hint else None
 
     @property
     def hint(self) -> str | None:

@@ -22,7 +22,11 @@ __all__ = ["front_door", "health", "list_models", "retrieve_model"]
 
 _NANO = Decimal(10) ** 9
 _ADDRESS = re.compile(
-    r"(?i)\b[a-z][a-z0-9+.-]*://[^\s)`\"',;]*[^\s)`\"',;.:]|\b[a-z0-9][a-z0-9.-]*:\d{2,5}\b"
+    r"""(?ix) \b[a-z][a-z0-9+.-]*://[^\s)`"',;]*[^\s)`"',;.:]   # a URL
+    | \b[a-z0-9][a-z0-9.-]*:\d{2,5}\b                          # host:port
+    | \b\d{1,3}(?:\.\d{1,3}){3}\b                             # IPv4
+    | \[?(?:[0-9a-f]{0,4}:){2,}[0-9a-f]{0,4}\]?(?::\d+)?       # IPv6
+    """
 )
 
 Endpoint = Callable[[Request], Awaitable[Response]]
@@ -137,7 +141,7 @@ def _knows_key(gateway: Gateway, request: Request) -> bool:
 def _without_addresses(provider: dict[str, Any]) -> dict[str, Any]:
     """Leave the operator's own addresses out of what anybody may read."""
     return {
-        key: _ADDRESS.sub("<address>", value) if isinstance(value, str) else value
+        key: _ADDRESS.sub("<address>", value) if isinstance(value, str) and key != "last_error_at" else value
         for key, value in provider.items()
     }
 

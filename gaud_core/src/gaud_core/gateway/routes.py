@@ -22,6 +22,8 @@ from gaud_core.gateway.relay import relay
 
 __all__ = ["CallRoute"]
 
+_SHOWN_MODEL = 200
+
 CLIENT_LEFT = 499
 """The status in the log of a call whose client left; nginx's convention."""
 
@@ -44,7 +46,11 @@ class CallRoute:
             raw = await read_body(scope["headers"], receive, self.gateway.config.server.max_body_bytes)
             body = Body.parse(raw)
             route = self.gateway.registry.route(body.model)
-            exchange.fields |= {"provider": route.instance.name, "model": body.model, "stream": body.stream}
+            exchange.fields |= {
+                "provider": route.instance.name,
+                "model": body.model[:_SHOWN_MODEL],
+                "stream": body.stream,
+            }
             call = self._call(exchange, scope, caller, body, route.model)
             async with Presence(receive) as presence:
                 await self._forward(call, route.instance, _Client(body, send, presence, exchange))

@@ -19,6 +19,7 @@ WHOLE_BYTES = 1024 * 1024
 """A whole answer up to this size is held back and checked; a longer one is passed on as it comes."""
 
 _EXCERPT = 300
+_LONGEST_SECONDS = 9
 _UNPACKED_BYTES = 8 * WHOLE_BYTES
 _GZIP_OR_ZLIB = 47  # window bits that make zlib detect the header (zlib manual, inflateInit2)
 
@@ -49,7 +50,9 @@ def too_long(reply: Reply) -> ProviderError:
     return ProviderError(
         f"The upstream answered {reply.status} with more than {WHOLE_BYTES} bytes of {_kind(reply)}.",
         status=reply.status,
-        retry_after=int(seconds) if seconds.isascii() and seconds.isdigit() else None,
+        retry_after=int(seconds)
+        if seconds.isascii() and seconds.isdigit() and len(seconds) < _LONGEST_SECONDS
+        else None,
     )
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import logging
+import re
 import sys
 import time
 from collections.abc import Iterable
@@ -13,6 +14,7 @@ from gaud_core.settings import MASK
 
 __all__ = ["set_up_logging"]
 
+_UNPRINTABLE = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]")
 _SHORTEST_SECRET = 6  # masking shorter ones would tear holes into ordinary words
 
 
@@ -21,7 +23,9 @@ class _Formatter(logging.Formatter):
 
     def __init__(self, secrets: Iterable[str]) -> None:
         super().__init__()
-        self._secrets = sorted({s for s in secrets if len(s) >= _SHORTEST_SECRET}, key=len, reverse=True)
+        plain = {secret for secret in secrets if len(secret) >= _SHORTEST_SECRET}
+        quoted = {json.dumps(secret, ensure_ascii=pure)[1:-1] for secret in plain for pure in (True, False)}
+        self._secrets = sorted(plain | quoted, key=len, reverse=True)
 
     def format(self, record: logging.LogRecord) -> str:
         line = self.line(record)
@@ -82,7 +86,7 @@ def _utc(record: logging.LogRecord) -> str:
 
 
 def _one_line(text: str) -> str:
-    return text.replace("\r", "\\r").replace("\n", "\\n")
+    return _UNPRINTABLE.sub(lambda found: repr(found[0])[1:-1], text)
 
 
 def _quoted(value: object) -> str:

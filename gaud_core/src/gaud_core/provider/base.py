@@ -114,7 +114,7 @@ class Provider(Protocol[S]):
     name: ClassVar[str]
     """Its section `[providers.<name>]` and, for the instance of that name, its prefix `<name>:`."""
     label: ClassVar[str] = ""
-    """Its name for people: "LiteLLM"; the same as `name` when empty."""
+    """Its name for people: "Acme"; the same as `name` when empty."""
     endpoints: ClassVar[frozenset[str]] = frozenset({"chat/completions"})
     """What it serves natively, as paths below `/v1/`."""
     patterns: ClassVar[tuple[str, ...]] = ()

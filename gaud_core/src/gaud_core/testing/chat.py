@@ -115,7 +115,7 @@ def chat_tool_stream(
 def chat_error_stream(
     texts: Iterable[str] = ("Hel",), message: str = "upstream broke", code: str = "500"
 ) -> Answer:
-    """A stream that fails as LiteLLM's do: an error event, and `[DONE]` all the same."""
+    """A stream that fails as some proxies' do: an error event, and `[DONE]` all the same."""
     steps = [sse(chat_chunk({"content": text})) for text in texts]
     error = {"error": {"message": message, "type": "server_error", "param": None, "code": code}}
     return Answer.stream([*steps, sse(error), DONE])

@@ -74,7 +74,7 @@ class _ChatWatch:
             return events
         if _NOTABLE.search(events) is None:
             return events
-        return b"".join([event for event in events_in(events) if self._keep(event)])
+        return b"".join([event if self._keep(event) else _blank_lines(event) for event in events_in(events)])
 
     def complete(self) -> bool:
         """Say whether `[DONE]`, or at least a finish reason, has been seen and no error."""
@@ -97,6 +97,11 @@ class _ChatWatch:
             return True
         self.usage = usage
         return not (self.hide_usage and all(_says_nothing(choice) for choice in choices))
+
+
+def _blank_lines(event: bytes) -> bytes:
+    """Give the empty lines before an event, which are not part of it."""
+    return event[: len(event) - len(event.lstrip(b"\r\n"))]
 
 
 def read_usage(usage: Any) -> Usage | None:
