@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import time
 from collections.abc import Callable
 from typing import Any
 
@@ -19,12 +20,20 @@ Lines = Callable[[int], list[dict[str, Any]]]
 
 
 @pytest.fixture
-def lines(caplog: pytest.LogCaptureFixture) -> Lines:
+def lines(caplog: pytest.LogCaptureFixture, gaud: Served) -> Lines:
     """The fields of so many lines about calls, as soon as they are there."""
     caplog.set_level(logging.INFO, "gaud.calls")
+    begun = time.time()
+
+    def is_new(record: logging.LogRecord) -> bool:
+        """Whether its call began in this test; one of an earlier test may end only now."""
+        ended: float = record.created
+        seconds: float = record.__dict__["fields"]["ms"] / 1000
+        return ended - seconds >= begun - 0.002
 
     def found() -> list[dict[str, Any]]:
-        return [record.__dict__["fields"] for record in caplog.records if record.name == "gaud.calls"]
+        calls = (record for record in caplog.records if record.name == "gaud.calls")
+        return [record.__dict__["fields"] for record in calls if is_new(record)]
 
     def lines(count: int) -> list[dict[str, Any]]:
         eventually(lambda: len(found()) >= count)

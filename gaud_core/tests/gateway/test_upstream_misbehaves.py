@@ -12,7 +12,7 @@ from gaud_core.testing import Answer, Cut, Framing, ScriptedUpstream, chat_compl
 
 from .support import AcmeSettings, Served, Starter
 
-RAW_HEAD = b"HTTP/1.1 200 OK\r\ncontent-type: application/json\r\n"
+RAW_HEAD = b"HTTP/1.1 200 OK\r\nconnection: close\r\ncontent-type: application/json\r\n"
 GOOD = b'{"choices":[]}'
 
 
