@@ -74,20 +74,18 @@ def option(  # noqa: PLR0913 - each is one thing that can be said of an option
 
     Write `default=` with its name: type checkers then know that the option may be left out.
     """
+    bounds: dict[str, Any] = {"gt": gt, "ge": ge, "lt": lt, "le": le}
     declared = Option(
         default=default,
         help=help,
         env=env,
         label=label or "",
-        gt=gt,
-        ge=ge,
-        lt=lt,
-        le=le,
         choices=tuple(choices or ()),
         check=check,
         unit=unit or "",
         creates=creates,
         live=live,
+        **bounds,
     )
     given = attrs.NOTHING if declared.required else default
     return cast("T", attrs.field(default=given, metadata={_KEY: declared}))
