@@ -8,6 +8,17 @@ from __future__ import annotations
 
 from gaud_core.store.clock import Clock, new_id, utc_millis
 from gaud_core.store.database import Store, open_store, store_failed
-from gaud_core.store.prepared import Prepared
+from gaud_core.store.prepared import Prepared, PreparedIn
+from gaud_core.store.sqlite import adding
 
-__all__ = ["Clock", "Prepared", "Store", "new_id", "open_store", "store_failed", "utc_millis"]
+__all__ = [
+    "Clock",
+    "Prepared",
+    "PreparedIn",
+    "Store",
+    "adding",
+    "new_id",
+    "open_store",
+    "store_failed",
+    "utc_millis",
+]
