@@ -179,8 +179,8 @@ def write_audit(
 
 def key_of(row: Any) -> Key:
     """Make a key of the columns `KEY_COLUMNS`."""
-    *plain, models, rpm, tpm, concurrency = row
-    return Key(*plain, limits=KeyLimits(tuple(json.loads(models)), rpm, tpm, concurrency))
+    limits = KeyLimits(tuple(json.loads(row[8])), row[9], row[10], row[11])
+    return Key(row[0], row[1], row[2], row[3], row[4], row[5], row[6], row[7], limits)
 
 
 def _row(key: Key) -> dict[str, Any]:

@@ -85,8 +85,11 @@ class Books:
         lost = recover(connection, self.statements, now, self.worker.id, self.alive)
         retention.forget_seconds(connection, now)
         self._beaten = now
-        for call in lost:
-            log.warning("call %s is lost: its worker ended; it counts with its worst case", call.id)
+        if lost:
+            some = ", ".join(call.id for call in lost[:5]) + (", …" if len(lost) > 5 else "")
+            log.warning(
+                "%d calls of ended workers are lost and count with their worst case: %s", len(lost), some
+            )
         return lost
 
     def unsure(self) -> None:
