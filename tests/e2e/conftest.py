@@ -14,7 +14,7 @@ from gaud_core.testing import Answer, ScriptedUpstream
 from .clients import sdk
 from .gaud_server import Gaud, Starter, provider_toml
 from .litellm_proxy import MASTER_KEY, start_litellm
-from .processes import Server
+from .processes import Server, until
 
 _MISSING = (
     "GAUD_TEST_LITELLM is not set: it names the command of a real LiteLLM, such as .venv-litellm/bin/litellm "
@@ -75,6 +75,7 @@ def session_gaud(
     toml += provider_toml(session_litellm.url, "open", api_key=MASTER_KEY, expose_headers=["x-litellm-*"])
     toml += provider_toml(session_upstream.url, "direct", discover_models=False, timeout_secs=2)
     gaud = Gaud.start(tmp_path_factory.mktemp("gaud"), toml, {})
+    until(lambda: "litellm:mock" in gaud.models(), "the first discovery")
     yield gaud
     gaud.server.stop()
     assert "Traceback" not in gaud.log, gaud.server.tail(200)

@@ -11,7 +11,7 @@ import pytest
 
 from gaud_core.testing import ScriptedUpstream
 
-from .support import AcmeSettings, Served, Starter
+from .support import AcmeSettings, Clock, Served, Starter
 
 
 @pytest.fixture(scope="session")
@@ -61,3 +61,9 @@ def serve(tmp_path: Path, stopping: list[threading.Thread]) -> Iterator[Starter]
     """Start gateways of one's own."""
     with contextlib.ExitStack() as stack:
         yield Starter(tmp_path, stack, stopping)
+
+
+@pytest.fixture
+def clock() -> Clock:
+    """A clock that stands still."""
+    return Clock()

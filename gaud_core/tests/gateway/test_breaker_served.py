@@ -20,27 +20,10 @@ from gaud_core.testing import (
 )
 
 from .guests import Speaker
-from .support import AcmeSettings, Served, Starter, eventually
+from .support import AcmeSettings, Clock, Served, Starter, eventually
 from .wire import chat, post
 
 HELLO = sse(chat_chunk({"content": "Hello"}))
-
-
-class Clock:
-    """Time that passes when it is told to."""
-
-    def __init__(self) -> None:
-        self.now = 1000.0
-
-    def __call__(self) -> float:
-        """Give the time."""
-        return self.now
-
-
-@pytest.fixture
-def clock() -> Clock:
-    """A clock that stands still."""
-    return Clock()
 
 
 @pytest.fixture

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-from decimal import Decimal
 
 import click
 
@@ -12,11 +11,11 @@ from gaud_core.errors import ApiError, with_hint
 from gaud_core.gateway.instance import Instance
 from gaud_core.observe.logs import set_up_logging
 from gaud_core.provider import Model
+from gaud_core.provider.base import dollars
 
 __all__ = ["command"]
 
 _HEAD = ("MODEL", "INPUT $/M", "OUTPUT $/M", "CONTEXT")
-_NANO = Decimal(10) ** 9
 
 
 @click.command("models")
@@ -43,6 +42,7 @@ async def _ask(setup: Setup) -> tuple[list[Instance], dict[str, str]]:
     found = list(instances.values())
     outcomes = await asyncio.gather(*(_discover(instance) for instance in found))
     failures = {instance.name: reason for instance, reason in zip(found, outcomes, strict=True) if reason}
+    await asyncio.gather(*(instance.stop() for instance in found))
     await gateway.stop()
     return found, failures
 
@@ -63,11 +63,7 @@ def _row(instance: Instance, model: Model) -> tuple[str, ...]:
     costs = (price.input, price.output) if price else (None, None)
     limit = model.max_input_tokens
     name = f"{instance.name}:{model.id}"
-    return name, *(_dollars(cost) for cost in costs), f"{limit:,}" if limit else "?"
-
-
-def _dollars(nanos: int | None) -> str:
-    return "?" if nanos is None else f"{(nanos / _NANO).normalize():f}"
+    return name, *("?" if cost is None else dollars(cost) for cost in costs), f"{limit:,}" if limit else "?"
 
 
 def _nothing(instances: list[Instance]) -> str:

@@ -25,7 +25,6 @@ class Outcome:
     """
 
     explain: Callable[[ProviderError], str | None]
-    status: int = 0
     usage: Usage | None = None
     error: ProviderError | None = None
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime
-from decimal import Decimal
 from typing import Any
 
 import attrs
@@ -17,10 +16,10 @@ from gaud_core.errors import InvalidKey, ModelNotFound
 from gaud_core.gateway.gateway import Gateway
 from gaud_core.gateway.instance import Instance
 from gaud_core.provider import Model, Price
+from gaud_core.provider.base import dollars
 
 __all__ = ["front_door", "health", "list_models", "retrieve_model"]
 
-_NANO = Decimal(10) ** 9
 _ADDRESS = re.compile(
     r"""(?ix) \b[a-z][a-z0-9+.-]*://[^\s)`"',;]*[^\s)`"',;.:]   # a URL
     | \b[a-z0-9][a-z0-9.-]*:\d{2,5}\b                          # host:port
@@ -104,8 +103,8 @@ def model_object(name: str, instance: Instance, model: Model) -> dict[str, Any]:
 def _pricing(price: Price | None) -> dict[str, Any]:
     """Give the known prices as decimal text, in US dollars per million tokens."""
     known = {key: nanos for key, nanos in attrs.asdict(price).items() if nanos is not None} if price else {}
-    dollars = {key: f"{(nanos / _NANO).normalize():f}" for key, nanos in known.items()}
-    return {"usd_per_million_tokens": dollars} if dollars else {}
+    prices = {key: dollars(nanos) for key, nanos in known.items()}
+    return {"usd_per_million_tokens": prices} if prices else {}
 
 
 def instance_object(instance: Instance) -> dict[str, Any]:

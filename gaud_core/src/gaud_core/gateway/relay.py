@@ -21,7 +21,6 @@ _LAST_WORDS_SECS = 1.0
 
 async def relay(reply: Reply, dialect: Dialect, watch: Watch, send: Send, outcome: Outcome) -> None:
     """Send a reply to the client; raise ProviderError only as long as nothing has been sent."""
-    outcome.status = reply.status
     if isinstance(reply.content, bytes):
         await send_checked(reply, reply.content, dialect, send, outcome)
     elif reply.status < 300 and reply.header("content-type").lower().startswith("text/event-stream"):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Awaitable, Callable, Mapping, Sequence
+from decimal import Decimal
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Protocol, TypeVar, get_args
 
@@ -18,6 +19,11 @@ if TYPE_CHECKING:
 __all__ = ["Context", "Health", "Model", "Price", "Provider", "Timeouts", "UpstreamRequest"]
 
 S = TypeVar("S")
+
+
+def dollars(nanos: int) -> str:
+    """Give nano-dollars as a decimal in US dollars, exactly."""
+    return f"{Decimal(nanos).scaleb(-9).normalize():f}"
 
 
 @attrs.frozen
