@@ -12,10 +12,13 @@ GaudError
     │   └── ModelNotFound    404
     ├── MethodNotAllowed     405
     ├── TooManyRequests      429  carries retry_after
+    │   ├── LimitReached     429  a key's rpm, tpm or concurrency; carries limit
+    │   └── BudgetSpent      429  a user's daily or monthly budget; carries limit
     └── ProviderError        the upstream or its provider failed; a plugin raises these
         ├── UpstreamRefused  400, 401, 403, 404 or 429: the upstream said no
         ├── UpstreamFailed   502  refused, reset, garbage
         ├── Unavailable      503  known to be down; carries retry_after
+        │   └── BooksClosed  503  the ledger cannot write, so nothing is called
         └── UpstreamTimeout  504
 """
 
@@ -32,9 +35,12 @@ __all__ = [
     "ApiError",
     "BadRequest",
     "BodyTooLarge",
+    "BooksClosed",
+    "BudgetSpent",
     "ConfigError",
     "GaudError",
     "InvalidKey",
+    "LimitReached",
     "MethodNotAllowed",
     "ModelNotFound",
     "NotAllowed",
@@ -218,6 +224,25 @@ class TooManyRequests(ApiError):
     code = "rate_limit_exceeded"
 
 
+class LimitReached(TooManyRequests):
+    """A key's limit is reached: `limit` is rpm, tpm or concurrency, `remaining` what is left of it."""
+
+    def __init__(self, limit: str, message: str, *, remaining: int, retry_after: int) -> None:
+        super().__init__(message, retry_after=retry_after)
+        self.limit, self.remaining = limit, remaining
+
+
+class BudgetSpent(TooManyRequests):
+    """A user's budget is used up: `limit` is daily or monthly, `remaining` is in nano-dollars."""
+
+    type = "insufficient_quota"
+    code = "insufficient_quota"
+
+    def __init__(self, limit: str, message: str, *, remaining: int, retry_after: int) -> None:
+        super().__init__(message, retry_after=retry_after)
+        self.limit, self.remaining = limit, remaining
+
+
 class ProviderError(ApiError):
     """The upstream, or the provider that speaks to it, failed."""
 
@@ -242,6 +267,13 @@ class Unavailable(ProviderError):
 
     status = 503
     code = "upstream_unavailable"
+
+
+class BooksClosed(Unavailable):
+    """The ledger cannot write at the moment, so no call is let through unbooked."""
+
+    type = "server_error"
+    code = "books_unavailable"
 
 
 class UpstreamTimeout(ProviderError):

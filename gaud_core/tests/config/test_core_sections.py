@@ -37,10 +37,10 @@ def test_an_empty_config_needs_no_file() -> None:
     assert Config() == Config()
 
 
-def test_only_host_port_and_data_folder_wait_for_a_restart() -> None:
+def test_only_address_and_places_of_data_wait_for_a_restart() -> None:
     """Everything else promises to apply live."""
     waiting = {f"{name}.{o.name}" for name, cls in SECTIONS.items() for o in describe(cls) if not o.live}
-    assert waiting == {"server.host", "server.port", "data.dir"}
+    assert waiting == {"server.host", "server.port", "data.dir", "database.path", "database.url"}
 
 
 def test_file_and_environment_come_together_with_their_origins(config_of: Any) -> None:
@@ -94,7 +94,7 @@ def test_every_mistake_of_the_whole_file_is_told_at_once(mistakes_of: Any) -> No
         "acme: is a provider, not a section of Gaud itself. Write [providers.acme].",
         (
             "zzz: is not a known section. "
-            "Known are `server`, `auth`, `logging`, `breaker`, `data` and `providers`."
+            "Known are `server`, `auth`, `logging`, `breaker`, `data`, `database` and `providers`."
         ),
         "server.hots: is not a known setting. Did you mean `host`?",
         "server.port: must be at least 0 and at most 65535, not 70000.",

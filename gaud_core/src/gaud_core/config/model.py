@@ -20,6 +20,7 @@ __all__ = [
     "Breaker",
     "Config",
     "Data",
+    "Database",
     "Instance",
     "Logging",
     "Server",
@@ -131,8 +132,41 @@ class Data:
         return self.dir or platformdirs.user_data_path("gaud", appauthor=False)
 
 
+def database_url(value: Secret) -> Secret:
+    """A URL of PostgreSQL; it may hold a password, so it is never repeated."""
+    if not re.match(r"postgresql(\+[a-z0-9]+)?://\S+$", value.reveal()):
+        raise Mistake("must be a URL such as `postgresql://user:password@host/gaud`.")
+    return value
+
+
+@settings
+class Database:
+    """Settings of [database]: where users, keys and the ledger are kept."""
+
+    path: Path | None = option(
+        default=None, help="SQLite file; without it `gaud.db` in the data folder.", live=False
+    )
+    url: Secret | None = option(
+        default=None,
+        help="URL of a PostgreSQL database, instead of the SQLite file.",
+        check=database_url,
+        live=False,
+    )
+
+    def file(self, data: Data) -> Path:
+        """The SQLite file in use, which need not exist yet."""
+        return self.path or data.folder / "gaud.db"
+
+
 SECTIONS: Final[Mapping[str, type]] = MappingProxyType(
-    {"server": Server, "auth": Auth, "logging": Logging, "breaker": Breaker, "data": Data}
+    {
+        "server": Server,
+        "auth": Auth,
+        "logging": Logging,
+        "breaker": Breaker,
+        "data": Data,
+        "database": Database,
+    }
 )
 
 
@@ -168,6 +202,7 @@ class Config:
     logging: Logging = attrs.field(factory=Logging)
     breaker: Breaker = attrs.field(factory=Breaker)
     data: Data = attrs.field(factory=Data)
+    database: Database = attrs.field(factory=Database)
     instances: Mapping[str, Instance] = attrs.field(factory=dict, converter=_frozen)
     sources: Mapping[str, Source] = attrs.field(factory=dict, converter=_frozen)
     warnings: tuple[Problem, ...] = ()

@@ -1,0 +1,100 @@
+"""The first administrator."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+from sqlalchemy import Connection, func, insert, select, update
+
+from gaud_core.access.people import write_audit
+from gaud_core.access.values import digest_of, new_key, shown_of
+from gaud_core.config import Config
+from gaud_core.errors import ConfigError, Problem
+from gaud_core.store import Clock, Store, utc_millis
+from gaud_core.store.schema import keys, users
+
+__all__ = ["BOOTSTRAP_KEY", "BOOTSTRAP_USER", "bootstrap"]
+
+BOOTSTRAP_USER = "user_bootstrap"
+BOOTSTRAP_KEY = "key_bootstrap"
+_FILE = "bootstrap-key.sha256"  # where Gaud kept the one key before it had a store
+_ACTOR = "bootstrap"
+_DIGEST_BYTES = 32
+
+
+def bootstrap(store: Store, config: Config, clock: Clock = utc_millis) -> str | None:
+    """See that there is an administrator, and give his key in clear if it was made just now.
+
+    `auth.bootstrap_key` always opens: it is the way back in for one who has lost every key. Processes that
+    start at once make one key. ConfigError when an older Gaud's file holds no digest.
+    """
+    preset = config.auth.bootstrap_key
+    file = config.data.folder / _FILE
+    with store.writing() as connection:
+        made = None
+        if preset is not None:
+            text = preset.reveal()
+            _set(connection, digest_of(text), shown_of(text), clock())
+        elif not _has_key(connection):
+            digest = _stored(file)
+            if digest is not None:
+                _set(connection, digest, "", clock())
+            elif not _has_admin(connection):
+                made = new_key()
+                _set(connection, digest_of(made), shown_of(made), clock())
+    file.unlink(missing_ok=True)  # after the commit: until then it is the only copy
+    return made
+
+
+def _set(connection: Connection, digest: bytes, prefix: str, now: int) -> None:
+    """Make the bootstrap key this one, and write nothing if it is already."""
+    row = connection.execute(
+        select(keys.c.digest, keys.c.revoked_at, users.c.deleted_at, users.c.role)
+        .join(users, users.c.id == keys.c.user_id)
+        .where(keys.c.id == BOOTSTRAP_KEY)
+    ).one_or_none()
+    if row is not None and tuple(row) == (digest, None, None, "admin"):
+        return
+    if row is None:
+        connection.execute(
+            insert(users).values(id=BOOTSTRAP_USER, name="Administrator", role="admin", created_at=now)
+        )
+        values = {
+            "user_id": BOOTSTRAP_USER,
+            "label": "bootstrap",
+            "created_at": now,
+            "models": json.dumps([]),
+        }
+        connection.execute(insert(keys).values(id=BOOTSTRAP_KEY, digest=digest, prefix=prefix, **values))
+    else:
+        connection.execute(
+            update(users).where(users.c.id == BOOTSTRAP_USER).values(deleted_at=None, role="admin")
+        )
+        fresh = {"digest": digest, "prefix": prefix, "revoked_at": None, "expires_at": None}
+        unrotated = {"previous_digest": None, "previous_until": None}
+        connection.execute(update(keys).where(keys.c.id == BOOTSTRAP_KEY).values(**fresh, **unrotated))
+    write_audit(connection, now, _ACTOR, "key.bootstrap", BOOTSTRAP_KEY)
+
+
+def _has_key(connection: Connection) -> bool:
+    """Whether there was a bootstrap key ever: one that was revoked must not come back from an old file."""
+    return connection.execute(select(keys.c.id).where(keys.c.id == BOOTSTRAP_KEY)).first() is not None
+
+
+def _has_admin(connection: Connection) -> bool:
+    query = select(func.count()).where(users.c.role == "admin", users.c.deleted_at.is_(None))
+    return connection.execute(query).scalar_one() > 0
+
+
+def _stored(file: Path) -> bytes | None:
+    try:
+        digest = bytes.fromhex(file.read_text(encoding="ascii").strip())
+    except FileNotFoundError:
+        return None
+    except (OSError, ValueError):
+        digest = b""
+    if len(digest) != _DIGEST_BYTES:
+        cure = "Delete it to have a new administrator's key made, or preset GAUD_AUTH_BOOTSTRAP_KEY."
+        raise ConfigError([Problem("data.dir", f"{file} holds no digest of a key.", cure)])
+    return digest

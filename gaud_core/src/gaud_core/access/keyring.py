@@ -1,0 +1,133 @@
+"""From the key that a client sends to who he is.
+
+The guarantee that a revoked key is refused at once is the ledger's, which reads the key's row in the
+transaction that admits a call. What is kept here for a moment only spares the read before that; where no
+call is admitted (`/v1/models`, the admin API), ask with `fresh=True`.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import hmac
+from collections import OrderedDict
+from collections.abc import Iterable
+from typing import Any
+
+import attrs
+from sqlalchemy import or_, select
+
+from gaud_core.access.people import KEY_COLUMNS, key_of
+from gaud_core.access.rules import model_allowed
+from gaud_core.access.values import Key, digest_of
+from gaud_core.errors import BooksClosed, InvalidKey
+from gaud_core.store import Clock, Store, store_failed, utc_millis
+from gaud_core.store.schema import keys, users
+
+__all__ = ["Identity", "KeyRing", "presented_key"]
+
+_KEPT_MS = 2_000
+_MOST_KEPT = 4096
+_KEY_HEADERS = (b"x-api-key", b"x-goog-api-key")
+_REFUSED = "This key is not valid."
+
+
+@attrs.frozen
+class Identity:
+    """Who calls, with which key, until when that is known to hold."""
+
+    user_id: str
+    role: str
+    key: Key
+    digest: bytes = attrs.field(repr=False)
+    until: int | None = None
+
+    @property
+    def is_admin(self) -> bool:
+        """Whether the admin API is open to him."""
+        return self.role == "admin"
+
+    def may_use(self, instance: str, model: str) -> bool:
+        """Whether the key may use a model, for `/v1/models`; the ledger asks again."""
+        return model_allowed(self.key.limits.models, instance, model)
+
+
+@attrs.define(eq=False)
+class KeyRing:
+    """Finds keys by the digest's index and keeps what it has found for two seconds."""
+
+    store: Store
+    clock: Clock = utc_millis
+    _kept: OrderedDict[bytes, tuple[int, Identity]] = attrs.field(factory=OrderedDict, repr=False)
+
+    async def identify(self, headers: Iterable[tuple[bytes, bytes]], *, fresh: bool = False) -> Identity:
+        """Say who calls, or raise InvalidKey, with the same words whatever is wrong with the key."""
+        presented = presented_key(headers)
+        if presented is None:
+            raise InvalidKey(
+                "No key was sent. Send your Gaud key as `Authorization: Bearer sk-prx-...`.",
+                code="missing_api_key",
+            )
+        digest, now = digest_of(presented), self.clock()
+        found = None if fresh else self._recall(digest, now)
+        if found is None:
+            found = await asyncio.to_thread(self._read, digest, now)
+            self._keep(digest, now, found)
+        if found is None or (found.until is not None and now >= found.until):
+            raise InvalidKey(_REFUSED)
+        return found
+
+    def _recall(self, digest: bytes, now: int) -> Identity | None:
+        kept = self._kept.get(digest)
+        return kept[1] if kept is not None and 0 <= now - kept[0] < _KEPT_MS else None
+
+    def _keep(self, digest: bytes, now: int, found: Identity | None) -> None:
+        """Keep good keys only: a flood of wrong ones must not push them out."""
+        self._kept.pop(digest, None)
+        if found is not None:
+            self._kept[digest] = (now, found)
+            if len(self._kept) > _MOST_KEPT:
+                self._kept.popitem(last=False)
+
+    def _read(self, digest: bytes, now: int) -> Identity | None:
+        query = (
+            select(users.c.role, keys.c.digest, keys.c.previous_digest, keys.c.previous_until, *KEY_COLUMNS)
+            .join(users, users.c.id == keys.c.user_id)
+            .where(
+                or_(keys.c.digest == digest, keys.c.previous_digest == digest),
+                keys.c.revoked_at.is_(None),
+                users.c.deleted_at.is_(None),
+            )
+        )
+        try:
+            with self.store.reading() as connection:
+                row: Any = connection.execute(query).one_or_none()
+        except Exception as error:
+            if store_failed(error):
+                raise BooksClosed("Gaud cannot read its database at the moment.", retry_after=5) from None
+            raise
+        return None if row is None else _identity(row, digest, now)
+
+
+def _identity(row: Any, digest: bytes, now: int) -> Identity | None:
+    role, current, previous, previous_until, *columns = row
+    key = key_of(columns)
+    until = key.expires_at
+    if not hmac.compare_digest(digest, current):
+        if previous is None or not hmac.compare_digest(digest, previous):
+            return None
+        ends = [time for time in (previous_until or 0, until) if time is not None]
+        until = min(ends)
+    return Identity(key.user_id, role, key, digest, until) if until is None or now < until else None
+
+
+def presented_key(headers: Iterable[tuple[bytes, bytes]]) -> bytes | None:
+    """Read the key from `Authorization: Bearer`, else from `x-api-key` or `x-goog-api-key`."""
+    other = None
+    for name, value in headers:
+        if name == b"authorization":
+            scheme, _, key = value.partition(b" ")
+            if scheme.lower() == b"bearer" and key.strip():
+                return key.strip()
+        elif name in _KEY_HEADERS:
+            other = other or value.strip()
+    return other or None

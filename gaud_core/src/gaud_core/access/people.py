@@ -1,0 +1,231 @@
+"""Users, keys and budgets; every change is one transaction with its row in the audit log.
+
+All methods block for a few milliseconds, or until the ledger's transaction is over: call them in a thread.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from typing import Any
+
+import attrs
+from sqlalchemy import Connection, delete, func, insert, select, update
+
+from gaud_core.access.values import Budget, Key, KeyLimits, User, digest_of, new_key, shown_of
+from gaud_core.errors import BadRequest, BooksClosed, NotFound
+from gaud_core.store import Clock, Store, new_id, store_failed, utc_millis
+from gaud_core.store.schema import audit, budgets, keys, users
+
+__all__ = ["KEY_COLUMNS", "People", "key_of", "write_audit"]
+
+KEY_COLUMNS = (
+    keys.c.id, keys.c.user_id, keys.c.prefix, keys.c.label, keys.c.created_at, keys.c.expires_at,
+    keys.c.revoked_at, keys.c.last_used_at, keys.c.models, keys.c.rpm, keys.c.tpm, keys.c.concurrency,
+)  # fmt: skip
+_PATCHABLE = frozenset({"label", "expires_at", "models", "rpm", "tpm", "concurrency"})
+
+
+@attrs.frozen(eq=False)
+class People:
+    """The register of who may call; `actor` in each change is the id of the administrator who makes it."""
+
+    store: Store
+    clock: Clock = utc_millis
+
+    def create_user(self, name: str, role: str = "member", *, actor: str) -> User:
+        """Add a user; BadRequest for a name or a role that cannot be."""
+        if not name.strip() or not name.isprintable():
+            raise BadRequest("A user needs a `name` that can be read.", param="name")
+        if role not in {"admin", "member"}:
+            raise BadRequest("`role` must be `admin` or `member`.", param="role")
+        now = self.clock()
+        user = User(new_id("user", now), name.strip(), role, now)
+        with self._changing() as connection:
+            connection.execute(insert(users).values(attrs.asdict(user)))
+            write_audit(connection, now, actor, "user.create", user.id, name=user.name, role=role)
+        return user
+
+    def users(self, *, deleted: bool = False) -> Sequence[User]:
+        """Give every user, the oldest first."""
+        query = select(users).order_by(users.c.created_at, users.c.id)
+        with self.store.reading() as connection:
+            rows = connection.execute(query if deleted else query.where(users.c.deleted_at.is_(None)))
+            return [User(*row) for row in rows]
+
+    def delete_user(self, user_id: str, *, actor: str) -> None:
+        """End a user and all his keys; his calls stay in the books. The last administrator cannot go."""
+        now = self.clock()
+        with self._changing() as connection:
+            user = _user(connection, user_id)
+            if user.role == "admin" and _administrators(connection) == 1:
+                raise BadRequest("This is the last administrator. Make another one first.", code="last_admin")
+            connection.execute(update(users).where(users.c.id == user_id).values(deleted_at=now))
+            theirs = (keys.c.user_id == user_id, keys.c.revoked_at.is_(None))
+            connection.execute(update(keys).where(*theirs).values(revoked_at=now))
+            write_audit(connection, now, actor, "user.delete", user_id)
+
+    def create_key(
+        self,
+        user_id: str,
+        label: str = "",
+        limits: KeyLimits | None = None,
+        *,
+        expires_at: int | None = None,
+        actor: str,
+    ) -> tuple[Key, str]:
+        """Give a user a key; the text is shown this once and kept nowhere."""
+        now, text = self.clock(), new_key()
+        limits = limits or KeyLimits()
+        _check_limits(attrs.asdict(limits))
+        key = Key(new_id("key", now), user_id, shown_of(text), label, now, expires_at, None, None, limits)
+        with self._changing() as connection:
+            _user(connection, user_id)
+            connection.execute(insert(keys).values(digest=digest_of(text), **_row(key)))
+            write_audit(connection, now, actor, "key.create", key.id, user=user_id, label=label)
+        return key, text
+
+    def keys(self, user_id: str | None = None) -> Sequence[Key]:
+        """Give the keys of one user or of all, revoked ones too, the oldest first."""
+        query = select(*KEY_COLUMNS).order_by(keys.c.created_at, keys.c.id)
+        with self.store.reading() as connection:
+            rows = connection.execute(query if user_id is None else query.where(keys.c.user_id == user_id))
+            return [key_of(row) for row in rows]
+
+    def revoke_key(self, key_id: str, *, actor: str) -> Key:
+        """End a key now, in every worker: the next admission of each looks at this row."""
+        now = self.clock()
+        with self._changing() as connection:
+            key = _key(connection, key_id)
+            if key.revoked_at is not None:
+                return key
+            # the digest before a rotation ends with it
+            connection.execute(
+                update(keys).where(keys.c.id == key_id).values(revoked_at=now, previous_until=None)
+            )
+            write_audit(connection, now, actor, "key.revoke", key_id)
+            return attrs.evolve(key, revoked_at=now)
+
+    def rotate_key(self, key_id: str, grace_secs: int = 0, *, actor: str) -> tuple[Key, str]:
+        """Give a key a new text; the old one works for the grace period, on the same counters."""
+        if grace_secs < 0:
+            raise BadRequest("`grace_secs` must not be negative.", param="grace_secs")
+        now, text = self.clock(), new_key()
+        with self._changing() as connection:
+            key = _live_key(connection, key_id)
+            values = {
+                "previous_digest": keys.c.digest,
+                "previous_until": now + grace_secs * 1000,
+                "digest": digest_of(text),
+                "prefix": shown_of(text),
+            }
+            connection.execute(update(keys).where(keys.c.id == key_id).values(values))
+            write_audit(connection, now, actor, "key.rotate", key_id, grace_secs=grace_secs)
+        return attrs.evolve(key, prefix=shown_of(text)), text
+
+    def patch_key(self, key_id: str, changes: dict[str, Any], *, actor: str) -> Key:
+        """Change label, expiry, models or limits; it counts from the next admission on."""
+        if unknown := changes.keys() - _PATCHABLE:
+            raise BadRequest(f"`{min(unknown)}` of a key cannot be changed.", param=min(unknown))
+        _check_limits(changes)
+        now = self.clock()
+        values = {**changes, "models": json.dumps(changes["models"])} if "models" in changes else changes
+        with self._changing() as connection:
+            _live_key(connection, key_id)
+            if values:
+                connection.execute(update(keys).where(keys.c.id == key_id).values(**values))
+                write_audit(connection, now, actor, "key.patch", key_id, **changes)
+            return _key(connection, key_id)
+
+    def set_budget(self, user_id: str, budget: Budget, *, actor: str) -> None:
+        """Set both budgets of a user; it counts from the next admission on."""
+        for name, nanos in attrs.asdict(budget).items():
+            if nanos is not None and not 0 <= nanos < 2**62:
+                raise BadRequest("A budget must not be negative, nor beyond all money.", param=name)
+        now = self.clock()
+        with self._changing() as connection:
+            _user(connection, user_id)
+            connection.execute(delete(budgets).where(budgets.c.user_id == user_id))
+            connection.execute(insert(budgets).values(user_id=user_id, **attrs.asdict(budget)))
+            write_audit(connection, now, actor, "budget.set", user_id, **attrs.asdict(budget))
+
+    def budget(self, user_id: str) -> Budget:
+        """Give the budgets of a user."""
+        query = select(budgets.c.daily_nanos, budgets.c.monthly_nanos).where(budgets.c.user_id == user_id)
+        with self.store.reading() as connection:
+            _user(connection, user_id)
+            row = connection.execute(query).one_or_none()
+            return Budget(*row) if row else Budget()
+
+    @contextmanager
+    def _changing(self) -> Iterator[Connection]:
+        try:
+            with self.store.writing() as connection:
+                yield connection
+        except Exception as error:
+            if store_failed(error):
+                raise BooksClosed("Gaud cannot write to its database at the moment.", retry_after=5) from None
+            raise
+
+
+def write_audit(
+    connection: Connection, now: int, actor: str, action: str, target: str, **detail: Any
+) -> None:
+    """Note a change, within the transaction that makes it; `detail` must hold no secret."""
+    values = {"actor": actor, "action": action, "target": target, "detail": json.dumps(detail)}
+    connection.execute(insert(audit).values(id=new_id("audit", now), at=now, **values))
+
+
+def key_of(row: Any) -> Key:
+    """Make a key of the columns `KEY_COLUMNS`."""
+    limits = KeyLimits(tuple(json.loads(row[8])), row[9], row[10], row[11])
+    return Key(row[0], row[1], row[2], row[3], row[4], row[5], row[6], row[7], limits)
+
+
+def _row(key: Key) -> dict[str, Any]:
+    row = attrs.asdict(key, recurse=False) | attrs.asdict(key.limits)
+    del row["limits"]
+    return row | {"models": json.dumps(key.limits.models)}
+
+
+def _user(connection: Connection, user_id: str) -> User:
+    row = connection.execute(
+        select(users).where(users.c.id == user_id, users.c.deleted_at.is_(None))
+    ).one_or_none()
+    if row is None:
+        raise NotFound("There is no such user.", code="user_not_found")
+    return User(*row)
+
+
+def _key(connection: Connection, key_id: str) -> Key:
+    row = connection.execute(select(*KEY_COLUMNS).where(keys.c.id == key_id)).one_or_none()
+    if row is None:
+        raise NotFound("There is no such key.", code="key_not_found")
+    return key_of(row)
+
+
+def _live_key(connection: Connection, key_id: str) -> Key:
+    key = _key(connection, key_id)
+    if key.revoked_at is not None:
+        raise BadRequest("This key is revoked, which cannot be undone. Make a new one.", code="key_revoked")
+    return key
+
+
+def _administrators(connection: Connection) -> int:
+    query = select(func.count()).where(users.c.role == "admin", users.c.deleted_at.is_(None))
+    return connection.execute(query).scalar_one()
+
+
+def _check_limits(values: dict[str, Any]) -> None:
+    for name in ("rpm", "tpm", "concurrency", "expires_at"):
+        value = values.get(name)
+        if value is not None and (
+            isinstance(value, bool) or not isinstance(value, int) or not 0 <= value < 2**53
+        ):
+            raise BadRequest(f"`{name}` must be a whole number that is not negative, or null.", param=name)
+    models = values.get("models", ())
+    if not isinstance(models, list | tuple) or not all(isinstance(m, str) and m for m in models):
+        raise BadRequest("`models` must be a list of names or globs.", param="models")
+    if not isinstance(values.get("label", ""), str):
+        raise BadRequest("`label` must be text.", param="label")

@@ -1,0 +1,151 @@
+"""Whether a call may go out: the key, its limits, its user's budgets; and what is left of them."""
+
+from __future__ import annotations
+
+import hmac
+from typing import Any
+
+from gaud_core.access.rules import model_allowed
+from gaud_core.errors import ApiError, BudgetSpent, InvalidKey, LimitReached, NotAllowed
+from gaud_core.ledger.periods import until_next_day, until_next_month
+from gaud_core.ledger.standing import HORIZON_SECS, KeyState, Standing
+from gaud_core.ledger.values import Admission, Policy, Remaining, Room, Ticket
+
+__all__ = ["admit"]
+
+
+def admit(wants: Admission, standing: Standing, policy: Policy, worker: str) -> Ticket:
+    """Book a call, or raise the reason against it and change nothing."""
+    key = None
+    if wants.key_id is not None:
+        key = _valid_key(wants, wants.key_id, standing)
+        _check_window(key, wants, standing)
+        _check_concurrency(key, standing)
+        _check_budgets(key, wants, standing, policy)
+    standing.book(key, _intent(wants, key, standing.now, worker))
+    user = key.user_id if key else None
+    remaining = _remaining(key, standing) if key else Remaining()
+    return Ticket(wants.id, user, standing.now, wants.worst, remaining)
+
+
+def _valid_key(wants: Admission, key_id: str, standing: Standing) -> KeyState:
+    """The key as it is now: what the caller knows of it may be older than a revocation."""
+    key = standing.keys.get(key_id)
+    if key is None or not _is_valid(key, wants, standing.now):
+        raise InvalidKey("This key is not valid.")
+    if not model_allowed(key.models, wants.instance, wants.model):
+        raise NotAllowed(
+            f"This key may not use the model {wants.model}.", code="model_not_allowed", param="model"
+        )
+    return key
+
+
+def _is_valid(key: KeyState, wants: Admission, now: int) -> bool:
+    if key.revoked_at is not None or key.user_deleted_at is not None:
+        return False
+    if key.expires_at is not None and now >= key.expires_at:
+        return False
+    if wants.digest is None or hmac.compare_digest(wants.digest, key.digest):
+        return True
+    in_grace = key.previous_until is not None and now < key.previous_until
+    return in_grace and hmac.compare_digest(wants.digest, key.previous_digest or b"")
+
+
+def _check_window(key: KeyState, wants: Admission, standing: Standing) -> None:
+    requests, tokens = standing.requests.get(key.id, 0), standing.tokens.get(key.id, 0)
+    if key.rpm is not None and requests + 1 > key.rpm:
+        raise LimitReached(
+            "rpm",
+            f"This key may make {key.rpm} requests in a minute, and it has made them.",
+            remaining=0,
+            retry_after=_room_in(key, standing, 1, requests + 1 - key.rpm),
+        )
+    if key.tpm is not None and tokens + wants.worst.tokens > key.tpm:
+        raise LimitReached(
+            "tpm",
+            f"This key may use {key.tpm} tokens in a minute; {max(0, key.tpm - tokens)} are left, "
+            f"and this call may take {wants.worst.tokens}.",
+            remaining=max(0, key.tpm - tokens),
+            retry_after=_room_in(key, standing, 2, tokens + wants.worst.tokens - key.tpm),
+        )
+
+
+def _room_in(key: KeyState, standing: Standing, column: int, needed: int) -> int:
+    """Seconds until the oldest seconds of the window have given back what is needed, or all of them have."""
+    for row in standing.seconds(key.id):
+        needed -= row[column]
+        if needed <= 0:
+            return max(1, int(row[0]) + HORIZON_SECS - standing.second)
+    return HORIZON_SECS
+
+
+def _check_concurrency(key: KeyState, standing: Standing) -> None:
+    if key.concurrency is not None and standing.running.get(key.id, 0) >= key.concurrency:
+        raise LimitReached(
+            "concurrency",
+            f"This key may make {key.concurrency} calls at a time, and they are running.",
+            remaining=0,
+            retry_after=1,
+        )
+
+
+def _check_budgets(key: KeyState, wants: Admission, standing: Standing, policy: Policy) -> None:
+    if not key.has_budget:
+        return
+    if wants.worst.nanos is None and policy.refuse_unpriced:
+        raise NotAllowed(
+            f"The model {wants.model} has no known price, so it cannot be used under a budget.",
+            code="model_unpriced",
+            param="model",
+        )
+    day, month = standing.periods
+    limits = (("daily", key.daily_nanos, day), ("monthly", key.monthly_nanos, month))
+    for name, limit, period in limits:
+        if limit is not None:
+            left = limit - standing.used.get((key.user_id, period), 0)
+            # a call of unknown cost may begin as long as anything is left
+            if left < (1 if wants.worst.nanos is None else wants.worst.nanos):
+                raise _spent(name, left, standing.now)
+
+
+def _spent(name: str, left: int, now: int) -> ApiError:
+    return BudgetSpent(
+        name,
+        f"Your {name} budget has no room for this call." if left > 0 else f"Your {name} budget is used up.",
+        remaining=max(0, left),
+        retry_after=until_next_day(now) if name == "daily" else until_next_month(now),
+    )
+
+
+def _intent(wants: Admission, key: KeyState | None, now: int, worker: str) -> dict[str, Any]:
+    return {
+        "id": wants.id,
+        "worker": worker,
+        "user_id": key.user_id if key else None,
+        "key_id": key.id if key else None,
+        "instance": wants.instance,
+        "provider": wants.provider,
+        "model": wants.model,
+        "endpoint": wants.endpoint,
+        "stream": wants.stream,
+        "on_disconnect": wants.on_disconnect,
+        "reserved_nanos": wants.worst.nanos,
+        "reserved_tokens": wants.worst.tokens,
+        "admitted_at": now,
+    }
+
+
+def _remaining(key: KeyState, standing: Standing) -> Remaining:
+    day, month = standing.periods
+    used = standing.used
+    return Remaining(
+        rpm=_room(key.rpm, standing.requests.get(key.id, 0), HORIZON_SECS),
+        tpm=_room(key.tpm, standing.tokens.get(key.id, 0), HORIZON_SECS),
+        concurrency=_room(key.concurrency, standing.running.get(key.id, 0), 0),
+        daily=_room(key.daily_nanos, used.get((key.user_id, day), 0), until_next_day(standing.now)),
+        monthly=_room(key.monthly_nanos, used.get((key.user_id, month), 0), until_next_month(standing.now)),
+    )
+
+
+def _room(limit: int | None, used: int, reset_secs: int) -> Room | None:
+    return None if limit is None else Room(limit, max(0, limit - used), reset_secs)

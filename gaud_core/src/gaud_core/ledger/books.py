@@ -1,0 +1,107 @@
+"""The ledger without its thread: what one transaction does with a batch of calls."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Sequence
+
+import attrs
+from sqlalchemy import Connection
+
+from gaud_core.errors import ApiError
+from gaud_core.ledger import retention, workers
+from gaud_core.ledger.admit import admit
+from gaud_core.ledger.recover import Alive, recover
+from gaud_core.ledger.settle import Closing, OpenCall, settle
+from gaud_core.ledger.standing import Standing
+from gaud_core.ledger.statements import Statements
+from gaud_core.ledger.values import Admission, Policy, Settled, Ticket
+from gaud_core.ledger.workers import Worker
+from gaud_core.store import Clock
+
+__all__ = ["Answer", "Books", "Order"]
+
+Order = Admission | Closing
+Answer = Ticket | Settled | ApiError
+
+_BEAT_MS = 10_000
+_TOUCH_MS = 60_000
+_TOUCHED_KEYS = 10_000
+
+log = logging.getLogger("gaud.ledger")
+
+
+@attrs.define(eq=False)
+class Books:
+    """One worker's hand in the books; every method runs inside a write transaction of the caller's."""
+
+    worker: Worker
+    statements: Statements
+    clock: Clock
+    policy: Policy = attrs.field(factory=Policy)
+    alive: Alive = workers.is_alive
+    _beaten: int | None = None
+    _touched: dict[str, int] = attrs.field(factory=dict)
+
+    def apply(self, connection: Connection, orders: Sequence[Order]) -> list[Answer]:
+        """Settle, then admit, in order; each is decided on its own, and a refused one writes nothing."""
+        now = self.clock()  # inside the transaction: time goes forward in the order of commits
+        if self._beaten is None or now - self._beaten >= _BEAT_MS:
+            self.tend(connection)
+        standing = Standing(connection, self.statements, now)
+        closings = [order for order in orders if isinstance(order, Closing)]
+        settled = iter(settle(closings, standing) if closings else ())
+        standing.flush()
+        admissions = [order for order in orders if isinstance(order, Admission)]
+        admitted = iter(self._admit(admissions, standing) if admissions else ())
+        return [next(settled) if isinstance(order, Closing) else next(admitted) for order in orders]
+
+    def _admit(self, admissions: Sequence[Admission], standing: Standing) -> list[Answer]:
+        standing.load(wants.key_id for wants in admissions if wants.key_id is not None)
+        answers: list[Answer] = []
+        for wants in admissions:
+            try:
+                answers.append(admit(wants, standing, self.policy, self.worker.id))
+                self._touch(wants, standing)
+            except ApiError as refusal:
+                answers.append(refusal)
+        standing.flush()
+        return answers
+
+    def _touch(self, wants: Admission, standing: Standing) -> None:
+        """Note that a key is used, once a minute: `last used` need not be exact, and a row costs."""
+        key, now = wants.key_id, standing.now
+        if key is None or now - self._touched.get(key, 0) < _TOUCH_MS:
+            return
+        if len(self._touched) >= _TOUCHED_KEYS:
+            self._touched.clear()
+        self._touched[key] = now
+        self.statements.touch_key.one(standing.connection, {"key": key, "at": now})
+
+    def tend(self, connection: Connection) -> list[OpenCall]:
+        """Show that this worker lives, and close what dead ones have left."""
+        now = self.clock()
+        workers.beat(connection, self.worker, now)
+        lost = recover(connection, self.statements, now, self.worker.id, self.alive)
+        retention.forget_seconds(connection, now)
+        self._beaten = now
+        if lost:
+            some = ", ".join(call.id for call in lost[:5]) + (", …" if len(lost) > 5 else "")
+            log.warning(
+                "%d calls of ended workers are lost and count with their worst case: %s", len(lost), some
+            )
+        return lost
+
+    def unsure(self) -> None:
+        """Beat again with the next transaction, since the last one was not committed."""
+        self._beaten = None
+
+    def prune(self, connection: Connection) -> bool:
+        """Delete some old rows and say whether there are more."""
+        days = self.policy.retention_days
+        return days is not None and retention.prune(connection, self.clock(), days) == retention.BATCH
+
+    def leave(self, connection: Connection) -> list[OpenCall]:
+        """Take this worker out; whatever it has left open is lost."""
+        workers.leave(connection, self.worker.id)
+        return recover(connection, self.statements, self.clock(), None, self.alive)

@@ -1,0 +1,107 @@
+"""What a call costs, and the most that it can cost; whole nano-dollars, rounded up, unknown stays unknown."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from decimal import ROUND_CEILING, Decimal, InvalidOperation
+from typing import Any
+
+from gaud_core.call import Usage
+from gaud_core.ledger.values import Worst
+from gaud_core.provider import Price
+
+__all__ = ["DEFAULT_OUTPUT_TOKENS", "cost_of", "nanos_of_usd", "worst_of"]
+
+DEFAULT_OUTPUT_TOKENS = 4096
+"""Reserved for an answer when neither the request nor the model says how long it can become."""
+
+_BYTES_PER_TOKEN = 3  # English has about four and dense code about three: rather too many tokens than too few
+_MOST_TOKENS = 2**31
+_MOST_CHOICES = 128
+_PER = 1_000_000
+_MOST_NANOS = 10**15
+_LIMIT_NAMES = ("max_completion_tokens", "max_tokens", "max_output_tokens")
+
+
+def cost_of(usage: Usage, price: Price | None) -> tuple[int | None, str]:
+    """Give the cost and its source: what the upstream says, else its price times the usage, else unknown.
+
+    Cached tokens are part of the input and reasoning tokens part of the output, as OpenAI counts them. A
+    model that has no price of its own for them charges its usual one.
+    """
+    if usage.cost_usd is not None and (told := nanos_of_usd(usage.cost_usd)) is not None:
+        return told, "provider"
+    if price is None:
+        return None, "none"
+    cached = min(max(usage.cached_tokens, 0), usage.input_tokens)
+    reasoning = min(max(usage.reasoning_tokens, 0), usage.output_tokens)
+    parts = (
+        (usage.input_tokens - cached, price.input),
+        (cached, _first(price.cache_read, price.input)),
+        (usage.output_tokens - reasoning, price.output),
+        (reasoning, _first(price.reasoning, price.output)),
+    )
+    return (None, "none") if (total := _total(parts)) is None else (total, "priced")
+
+
+def worst_of(
+    body_bytes: int,
+    request: Mapping[str, Any],
+    price: Price | None,
+    *,
+    max_output_tokens: int | None = None,
+    default_output_tokens: int = DEFAULT_OUTPUT_TOKENS,
+) -> Worst:
+    """Give the most that a request can take: its bytes as tokens, and the longest answer it allows."""
+    prompt = -(-body_bytes // _BYTES_PER_TOKEN)
+    answer = _longest_answer(request, max_output_tokens, default_output_tokens)
+    if price is None:
+        return Worst(prompt + answer)
+    parts = (
+        (prompt, _dearest(price.input, price.cache_read, price.cache_write)),
+        (answer, _dearest(price.output, price.reasoning)),
+    )
+    return Worst(prompt + answer, _total(parts))
+
+
+def nanos_of_usd(text: str) -> int | None:
+    """Read dollars as an upstream spells them, upward to a nano-dollar; None for what is no amount."""
+    try:
+        amount = Decimal(text)
+        if not amount.is_finite() or amount < 0 or amount > 1_000_000:
+            return None
+        return int((amount * 10**9).to_integral_value(ROUND_CEILING))
+    except (InvalidOperation, ValueError):
+        return None
+
+
+def _longest_answer(request: Mapping[str, Any], limit: int | None, default: int) -> int:
+    asked = [value for name in _LIMIT_NAMES if (value := _count(request.get(name))) is not None]
+    longest = max(asked) if asked else (limit or default)
+    if limit:
+        longest = min(longest, limit)
+    choices = min(max(_count(request.get("n")) or 1, _count(request.get("best_of")) or 1), _MOST_CHOICES)
+    return min(longest * choices, _MOST_TOKENS)
+
+
+def _count(value: object) -> int | None:
+    """Give a positive whole number, also one written as `16.0`; all else is the upstream's to judge."""
+    if isinstance(value, bool) or not isinstance(value, int | float) or not 0 < value < float("inf"):
+        return None
+    return min(int(value), _MOST_TOKENS) or None
+
+
+def _total(parts: tuple[tuple[int, int | None], ...]) -> int | None:
+    used = [(tokens, price) for tokens, price in parts if tokens]
+    if any(price is None for _, price in used):
+        return None
+    millionths = sum(tokens * (price or 0) for tokens, price in used)
+    return min(-(-millionths // _PER), _MOST_NANOS)
+
+
+def _first(own: int | None, usual: int | None) -> int | None:
+    return usual if own is None else own
+
+
+def _dearest(usual: int | None, *others: int | None) -> int | None:
+    return None if usual is None else max(usual, *(price for price in others if price is not None), usual)

@@ -1,0 +1,153 @@
+"""Where everybody in a batch stands: read once, changed in memory, written once."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+import attrs
+from sqlalchemy import Connection
+
+from gaud_core.ledger.periods import periods_of
+from gaud_core.ledger.statements import Statements
+
+__all__ = ["HORIZON_SECS", "KEPT_SECS", "KeyState", "Standing"]
+
+HORIZON_SECS = 61
+"""A window is the current second and the 60 before it, so in no 60 seconds does more than the limit pass."""
+
+KEPT_SECS = 600
+"""How long the seconds are kept; a late settlement corrects none that is older."""
+
+
+@attrs.frozen
+class KeyState:
+    """A key as it is in this transaction."""
+
+    id: str
+    user_id: str
+    digest: bytes = attrs.field(repr=False)
+    previous_digest: bytes | None = attrs.field(repr=False)
+    previous_until: int | None
+    expires_at: int | None
+    revoked_at: int | None
+    models: Sequence[str] = attrs.field(converter=json.loads)
+    rpm: int | None
+    tpm: int | None
+    concurrency: int | None
+    user_deleted_at: int | None
+    daily_nanos: int | None
+    monthly_nanos: int | None
+
+    @property
+    def has_window(self) -> bool:
+        """Whether requests or tokens are limited."""
+        return self.rpm is not None or self.tpm is not None
+
+    @property
+    def has_budget(self) -> bool:
+        """Whether its user has a budget."""
+        return self.daily_nanos is not None or self.monthly_nanos is not None
+
+
+@attrs.define(eq=False)
+class Standing:
+    """The counters of one transaction; `used` and friends include what the batch has added so far."""
+
+    connection: Connection
+    statements: Statements
+    now: int
+    periods: tuple[str, str] = attrs.field(default=attrs.Factory(lambda own: periods_of(own.now), True))
+    keys: dict[str, KeyState] = attrs.field(factory=dict)
+    used: dict[tuple[str, str], int] = attrs.field(factory=dict)
+    requests: dict[str, int] = attrs.field(factory=dict)
+    tokens: dict[str, int] = attrs.field(factory=dict)
+    running: dict[str, int] = attrs.field(factory=dict)
+    _spend: dict[tuple[str, str], list[int]] = attrs.field(factory=dict)
+    _windows: dict[tuple[str, int], list[int]] = attrs.field(factory=dict)
+    _intents: list[dict[str, Any]] = attrs.field(factory=list)
+    _seconds: dict[str, Sequence[Any]] = attrs.field(factory=dict)
+
+    @property
+    def second(self) -> int:
+        """The current second."""
+        return self.now // 1000
+
+    def load(self, key_ids: Iterable[str]) -> None:
+        """Read all that is needed to decide about these keys, and nothing for limits that they lack."""
+        wanted = sorted(set(key_ids))
+        if wanted:
+            rows = self.statements.keys.rows(self.connection, wanted, {})
+            self.keys = {row[0]: KeyState(*row) for row in rows}
+            self._load_windows(sorted(key.id for key in self.keys.values() if key.has_window))
+            self._load_running(sorted(k.id for k in self.keys.values() if k.concurrency is not None))
+            self._load_spend(sorted({key.user_id for key in self.keys.values() if key.has_budget}))
+
+    def _load_windows(self, wanted: Sequence[str]) -> None:
+        if wanted:
+            after = {"after": self.second - HORIZON_SECS}
+            for key, requests, tokens in self.statements.windows.rows(self.connection, wanted, after):
+                self.requests[key], self.tokens[key] = int(requests), int(tokens)
+
+    def _load_running(self, wanted: Sequence[str]) -> None:
+        if wanted:
+            for key, count in self.statements.running.rows(self.connection, wanted, {}):
+                self.running[key] = count
+
+    def _load_spend(self, wanted: Sequence[str]) -> None:
+        if wanted:
+            day, month = self.periods
+            for user, period, used in self.statements.spend.rows(
+                self.connection, wanted, {"day": day, "month": month}
+            ):
+                self.used[user, period] = used
+
+    def seconds(self, key_id: str) -> Sequence[Any]:
+        """The seconds of a window, oldest first, as (second, requests, tokens); without this batch."""
+        if key_id not in self._seconds:
+            values = {"key": key_id, "after": self.second - HORIZON_SECS}
+            self._seconds[key_id] = self.statements.seconds.one(self.connection, values).fetchall()
+        return self._seconds[key_id]
+
+    def book(self, key: KeyState | None, intent: dict[str, Any]) -> None:
+        """Add an admitted call, so that the next of the batch sees it."""
+        self._intents.append(intent)
+        if key is not None:
+            nanos, tokens = intent["reserved_nanos"] or 0, intent["reserved_tokens"]
+            self.requests[key.id] = self.requests.get(key.id, 0) + 1
+            self.tokens[key.id] = self.tokens.get(key.id, 0) + tokens
+            self.running[key.id] = self.running.get(key.id, 0) + 1
+            self.add_window(key.id, self.now, 1, tokens)
+            self.add_spend(key.user_id, self.now, 0, nanos)
+            for period in self.periods:
+                self.used[key.user_id, period] = self.used.get((key.user_id, period), 0) + nanos
+
+    def add_spend(self, user_id: str, admitted_at: int, spent: int, reserved: int) -> None:
+        """Change a user's day and month of the admission."""
+        for period in periods_of(admitted_at):
+            change = self._spend.setdefault((user_id, period), [0, 0])
+            change[0] += spent
+            change[1] += reserved
+
+    def add_window(self, key_id: str, admitted_at: int, requests: int, tokens: int) -> None:
+        """Change the second of the admission, unless it counts no more."""
+        if admitted_at // 1000 > self.second - KEPT_SECS // 2:
+            change = self._windows.setdefault((key_id, admitted_at // 1000), [0, 0])
+            change[0] += requests
+            change[1] += tokens
+
+    def flush(self) -> None:
+        """Write the changes: one row for each counter, however many calls have changed it."""
+        self.statements.insert_call.many(self.connection, self._intents)
+        spend = [
+            {"user_id": user, "period": period, "spent_nanos": s, "reserved_nanos": r, "pruned_nanos": 0}
+            for (user, period), (s, r) in self._spend.items()
+        ]
+        self.statements.add_spend.many(self.connection, spend)
+        windows = [
+            {"key_id": key, "second": second, "requests": requests, "tokens": tokens}
+            for (key, second), (requests, tokens) in self._windows.items()
+        ]
+        self.statements.add_window.many(self.connection, windows)
+        self._intents, self._spend, self._windows = [], {}, {}

@@ -1,0 +1,133 @@
+"""The statements of the hot path, compiled once for a process."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import attrs
+from sqlalchemy import Dialect, bindparam, func, insert, literal_column, or_, select, update
+
+from gaud_core.store import Prepared, PreparedIn, adding
+from gaud_core.store.schema import IS_OPEN, budgets, calls, keys, spend, users, windows
+
+__all__ = ["Statements"]
+
+_ADMITTED = (
+    "id", "worker", "user_id", "key_id", "instance", "provider", "model", "endpoint", "stream",
+    "on_disconnect", "reserved_nanos", "reserved_tokens", "admitted_at",
+)  # fmt: skip
+_ENDED = (
+    "status", "input_tokens", "output_tokens", "cached_tokens", "reasoning_tokens", "cost_nanos",
+    "cost_source", "settled_at", "first_byte_ms", "total_ms", "error",
+)  # fmt: skip
+
+
+@attrs.frozen(eq=False)
+class Statements:
+    """Reads take the wanted ids; writes take rows."""
+
+    keys: PreparedIn
+    spend: PreparedIn
+    windows: PreparedIn
+    running: PreparedIn
+    calls: PreparedIn
+    seconds: Prepared
+    insert_call: Prepared
+    end_call: Prepared
+    add_spend: Prepared
+    add_window: Prepared
+    touch_key: Prepared
+
+    @classmethod
+    def compile(cls, dialect: Dialect) -> Statements:
+        """Compile for SQLite or PostgreSQL."""
+        return cls(
+            keys=PreparedIn(_keys, dialect),
+            spend=PreparedIn(_spend, dialect),
+            windows=PreparedIn(_windows, dialect),
+            running=PreparedIn(_running, dialect),
+            calls=PreparedIn(_calls, dialect),
+            seconds=Prepared(_seconds(), dialect),
+            insert_call=Prepared(_insert_call(), dialect),
+            end_call=Prepared(_end_call(), dialect),
+            add_spend=Prepared(
+                adding(spend, ("user_id", "period"), ("spent_nanos", "reserved_nanos")),
+                dialect,
+                ("user_id", "period", "spent_nanos", "reserved_nanos", "pruned_nanos"),
+            ),
+            add_window=Prepared(
+                adding(windows, ("key_id", "second"), ("requests", "tokens")),
+                dialect,
+                ("key_id", "second", "requests", "tokens"),
+            ),
+            touch_key=Prepared(_touch_key(), dialect),
+        )
+
+
+def _listed(size: int) -> list[Any]:
+    return [bindparam(f"v{index}") for index in range(size)]
+
+
+def _keys(size: int) -> Any:
+    columns = [
+        keys.c.id, keys.c.user_id, keys.c.digest, keys.c.previous_digest, keys.c.previous_until,
+        keys.c.expires_at, keys.c.revoked_at, keys.c.models, keys.c.rpm, keys.c.tpm, keys.c.concurrency,
+        users.c.deleted_at, budgets.c.daily_nanos, budgets.c.monthly_nanos,
+    ]  # fmt: skip
+    joined = keys.join(users, users.c.id == keys.c.user_id).outerjoin(
+        budgets, budgets.c.user_id == users.c.id
+    )
+    return select(*columns).select_from(joined).where(keys.c.id.in_(_listed(size)))
+
+
+def _spend(size: int) -> Any:
+    return select(spend.c.user_id, spend.c.period, spend.c.spent_nanos + spend.c.reserved_nanos).where(
+        spend.c.user_id.in_(_listed(size)),
+        or_(spend.c.period == bindparam("day"), spend.c.period == bindparam("month")),
+    )
+
+
+def _windows(size: int) -> Any:
+    return (
+        select(windows.c.key_id, func.sum(windows.c.requests), func.sum(windows.c.tokens))
+        .where(windows.c.key_id.in_(_listed(size)), windows.c.second > bindparam("after"))
+        .group_by(windows.c.key_id)
+    )
+
+
+def _running(size: int) -> Any:
+    return (
+        select(calls.c.key_id, func.count())
+        .where(IS_OPEN, calls.c.key_id.in_(_listed(size)))
+        .group_by(calls.c.key_id)
+    )
+
+
+def _calls(size: int) -> Any:
+    columns = (
+        calls.c.id, calls.c.state, calls.c.user_id, calls.c.key_id, calls.c.reserved_nanos,
+        calls.c.reserved_tokens, calls.c.cost_nanos, calls.c.admitted_at,
+    )  # fmt: skip
+    return select(*columns).where(calls.c.id.in_(_listed(size)))
+
+
+def _seconds() -> Any:
+    return (
+        select(windows.c.second, windows.c.requests, windows.c.tokens)
+        .where(windows.c.key_id == bindparam("key"), windows.c.second > bindparam("after"))
+        .order_by(windows.c.second)
+    )
+
+
+def _insert_call() -> Any:
+    values: dict[str, Any] = {name: bindparam(name) for name in _ADMITTED}
+    return insert(calls).values(**values, state=literal_column("'open'"))
+
+
+def _end_call() -> Any:
+    values: dict[str, Any] = {name: bindparam(f"new_{name}") for name in ("state", *_ENDED)}
+    return update(calls).where(calls.c.id == bindparam("call")).values(values)
+
+
+def _touch_key() -> Any:
+    return update(keys).where(keys.c.id == bindparam("key")).values(last_used_at=bindparam("at"))

@@ -1,0 +1,105 @@
+"""What goes into the ledger and what comes out; money in nano-dollars, times in milliseconds."""
+
+from __future__ import annotations
+
+import enum
+
+import attrs
+
+__all__ = ["Admission", "Policy", "Remaining", "Room", "Settled", "Settlement", "Ticket", "Worst"]
+
+
+@attrs.frozen
+class Worst:
+    """The most that a call can take; `nanos` is None when the model has no price."""
+
+    tokens: int = 0
+    nanos: int | None = None
+
+
+@attrs.frozen
+class Admission:
+    """A call that wants to go out; `id` is ours and unique, never one that a client chose.
+
+    Without `key_id` there is nobody to hold to a limit: keys are switched off. `digest` is that of the key
+    as the client presented it, so that a rotated key ends when its grace does.
+    """
+
+    id: str
+    instance: str
+    provider: str
+    model: str
+    endpoint: str
+    stream: bool = False
+    key_id: str | None = None
+    digest: bytes | None = attrs.field(default=None, repr=False)
+    worst: Worst = Worst()
+    on_disconnect: str = "cancel"
+
+
+@attrs.frozen
+class Room:
+    """What is left of one limit after this call, and in how many seconds it is whole again."""
+
+    limit: int
+    left: int
+    reset_secs: int
+
+
+@attrs.frozen
+class Remaining:
+    """What is left of each limit that the caller has."""
+
+    rpm: Room | None = None
+    tpm: Room | None = None
+    concurrency: Room | None = None
+    daily: Room | None = None
+    monthly: Room | None = None
+
+
+@attrs.frozen
+class Ticket:
+    """A call that is in the books and may go out; it must be settled, whatever happens to it."""
+
+    id: str
+    user_id: str | None
+    admitted_at: int
+    worst: Worst
+    remaining: Remaining = Remaining()
+
+
+@attrs.frozen
+class Settlement:
+    """How a call ended. A cost of None is unknown, never free; tokens of None were never told."""
+
+    status: int | None
+    cost_nanos: int | None = None
+    cost_source: str = "none"
+    input_tokens: int | None = None
+    output_tokens: int | None = None
+    cached_tokens: int | None = None
+    reasoning_tokens: int | None = None
+    first_byte_ms: int | None = None
+    total_ms: int | None = None
+    error: str | None = None
+
+
+class Settled(enum.Enum):
+    """What became of a settlement."""
+
+    WRITTEN = "written"
+    """It is committed."""
+    ALREADY = "already"
+    """The call was settled before; nothing was changed."""
+    UNKNOWN = "unknown"
+    """No call of this id is in the books; nothing was changed."""
+    DEFERRED = "deferred"
+    """The store cannot write now: the reservation stands, and the ledger goes on trying while it runs."""
+
+
+@attrs.frozen
+class Policy:
+    """What the configuration says about the books."""
+
+    refuse_unpriced: bool = False
+    retention_days: int | None = None

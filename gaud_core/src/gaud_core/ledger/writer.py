@@ -1,0 +1,214 @@
+"""The one thread of a process that writes: it takes whatever waits into one transaction (group commit)."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+import queue
+import threading
+import time
+from collections import defaultdict
+from collections.abc import Sequence
+from typing import Any
+
+import attrs
+from sqlalchemy import Connection
+
+from gaud_core.errors import BooksClosed
+from gaud_core.ledger.books import Answer, Books, Order
+from gaud_core.ledger.settle import Closing
+from gaud_core.ledger.values import Admission, Settled, Settlement, Ticket
+from gaud_core.store import Store, store_failed
+
+__all__ = ["Waiting", "Writer"]
+
+_MOST_AT_ONCE = 512
+_TEND_SECS = 10.0
+_RETRY_SECS = 0.5
+_BREATH_SECS = 0.05  # between two batches of deletions
+
+CLIENT_LEFT = 499
+
+log = logging.getLogger("gaud.ledger")
+
+
+@attrs.define(eq=False)
+class Waiting:
+    """An order and who waits for its answer; nobody does when a settlement is tried again."""
+
+    order: Order
+    future: asyncio.Future[Any] | None = None
+    loop: asyncio.AbstractEventLoop | None = None
+
+
+@attrs.define(eq=False)
+class Writer:
+    """Owns the connection for writing; `submit` may be called from any event loop."""
+
+    store: Store
+    books: Books
+    tend_secs: float = _TEND_SECS
+    retry_secs: float = _RETRY_SECS
+    _queue: queue.SimpleQueue[Waiting | None] = attrs.field(factory=queue.SimpleQueue)
+    _deferred: list[Waiting] = attrs.field(factory=list)
+    _connection: Connection | None = None
+    _thread: threading.Thread | None = None
+    _ending: bool = False
+    _failing: bool = False
+    _more_to_prune: bool = False
+    _prune_at: float = 0.0
+    _gate: threading.Lock = attrs.field(factory=threading.Lock)
+
+    def start(self) -> None:
+        """Start the thread."""
+        self._thread = threading.Thread(target=self._run, name="gaud-ledger", daemon=True)
+        self._thread.start()
+
+    def submit(self, order: Order) -> asyncio.Future[Any]:
+        """Give an order to the thread; the future gets its answer after the commit."""
+        loop = asyncio.get_running_loop()
+        future: asyncio.Future[Any] = loop.create_future()
+        with self._gate:
+            if not self._ending:
+                self._queue.put(Waiting(order, future, loop))
+                return future
+        future.set_exception(_closed("Gaud is shutting down."))
+        return future
+
+    def void(self, ticket: Ticket) -> None:
+        """Settle a call that nobody will make, because its caller left while it was being admitted."""
+        ending = Settlement(CLIENT_LEFT, 0, input_tokens=0, output_tokens=0, error="The client left.")
+        self._queue.put(Waiting(Closing(ticket.id, ending)))
+
+    def stop(self) -> None:
+        """Write what waits and end the thread; blocks for as long as the store does."""
+        with self._gate:
+            self._ending = True
+            self._queue.put(None)
+        if self._thread is not None:
+            self._thread.join()
+
+    def _run(self) -> None:
+        while not self._ending or not self._queue.empty():
+            self._round(self._next())
+        self._round([])  # what was deferred, once more
+        self._try(self.books.leave)
+        self._disconnect()
+
+    def _next(self) -> list[Waiting | None]:
+        """Wait for orders and take all there are; none when it is time to tend or to try again."""
+        taken: list[Waiting | None] = []
+        with contextlib.suppress(queue.Empty):
+            taken.append(self._queue.get(timeout=self._patience()))
+            while len(taken) < _MOST_AT_ONCE:
+                taken.append(self._queue.get_nowait())
+        return taken
+
+    def _patience(self) -> float:
+        if self._more_to_prune:
+            return _BREATH_SECS
+        return self.retry_secs if self._deferred else self.tend_secs
+
+    def _round(self, taken: Sequence[Waiting | None]) -> None:
+        """Work on what was taken, else tend; delete old rows now and then, however busy it is."""
+        batch = [*self._deferred, *(waiting for waiting in taken if waiting is not None)]
+        self._deferred = []
+        if batch:
+            self._write(batch)
+        elif not taken and not self._more_to_prune:
+            self._try(self.books.tend)
+        if time.monotonic() >= self._prune_at:
+            self._more_to_prune = bool(self._try(self.books.prune))
+            self._prune_at = time.monotonic() + (_BREATH_SECS if self._more_to_prune else self.tend_secs)
+
+    def _write(self, batch: Sequence[Waiting]) -> None:
+        try:
+            answers: Sequence[Any] = self._transaction(batch)
+        except Exception as error:  # protects the thread: without it no call would be booked any more
+            self.books.unsure()
+            if store_failed(error):
+                answers = self._refused(batch, error)
+            elif len(batch) > 1:  # one of them is impossible to write: the others must not suffer for it
+                for waiting in batch:
+                    self._write([waiting])
+                return
+            else:
+                log.exception("an order cannot be written")
+                answers = [error]
+        else:
+            self._recovered()
+        self._answer(batch, answers)
+
+    def _transaction(self, batch: Sequence[Waiting]) -> list[Answer]:
+        connection = self._connected()
+        with connection.begin():
+            return self.books.apply(connection, [waiting.order for waiting in batch])
+
+    def _refused(self, batch: Sequence[Waiting], error: Exception) -> list[Any]:
+        """Refuse every admission, and keep every settlement for later."""
+        self._disconnect()
+        if not self._failing:
+            log.error("the ledger cannot write, so calls are refused: %s", _reason(error))
+        self._failing = True
+        self._deferred = [Waiting(w.order) for w in batch if isinstance(w.order, Closing)]
+        return [_closed() if isinstance(w.order, Admission) else Settled.DEFERRED for w in batch]
+
+    def _recovered(self) -> None:
+        if self._failing:
+            log.warning("the ledger can write again")
+        self._failing = False
+
+    def _try(self, work: Any) -> Any:
+        """Do what can wait until the store can write."""
+        try:
+            connection = self._connected()
+            with connection.begin():
+                return work(connection)
+        except Exception as error:  # protects the thread, as above
+            self._disconnect()
+            if not store_failed(error):
+                log.exception("the ledger could not be tended")
+            return None
+
+    def _connected(self) -> Connection:
+        if self._connection is None:
+            self._connection = self.store.engine.connect()
+        return self._connection
+
+    def _disconnect(self) -> None:
+        """Let go of a connection that has failed: after some errors SQLite wants a new one."""
+        if self._connection is not None:
+            self._connection.invalidate()
+            self._connection.close()
+        self._connection = None
+
+    def _answer(self, batch: Sequence[Waiting], answers: Sequence[Any]) -> None:
+        """Wake each event loop once, however many of its callers have an answer."""
+        by_loop: dict[Any, list[tuple[asyncio.Future[Any], Any]]] = defaultdict(list)
+        for waiting, answer in zip(batch, answers, strict=True):
+            if waiting.loop is not None and waiting.future is not None:
+                by_loop[waiting.loop].append((waiting.future, answer))
+        for loop, answered in by_loop.items():
+            try:
+                loop.call_soon_threadsafe(self._resolve, answered)
+            except RuntimeError:  # the loop is closed: its process ends, and recovery finds the calls
+                log.warning("%d answers of the ledger came after the end", len(answered))
+
+    def _resolve(self, answered: Sequence[tuple[asyncio.Future[Any], Any]]) -> None:
+        for future, answer in answered:
+            if future.cancelled():
+                if isinstance(answer, Ticket):
+                    self.void(answer)
+            elif isinstance(answer, Exception):
+                future.set_exception(answer)
+            else:
+                future.set_result(answer)
+
+
+def _closed(why: str = "Gaud cannot write to its books at the moment, so it makes no calls.") -> BooksClosed:
+    return BooksClosed(why, retry_after=5)
+
+
+def _reason(error: Exception) -> str:
+    return str(getattr(error, "orig", None) or error)

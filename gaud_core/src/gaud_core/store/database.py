@@ -1,0 +1,88 @@
+"""The open store: connections, transactions, backup."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import attrs
+from sqlalchemy import Connection, Engine
+from sqlalchemy.exc import DatabaseError, DBAPIError, InterfaceError, OperationalError
+
+from gaud_core.config import Config
+from gaud_core.errors import ConfigError, Problem
+from gaud_core.store import sqlite
+from gaud_core.store.migrate import migrate
+
+__all__ = ["Store", "open_store", "store_failed"]
+
+
+@attrs.frozen(eq=False)
+class Store:
+    """One database; safe to share between threads."""
+
+    engine: Engine = attrs.field(repr=False)
+
+    @contextmanager
+    def writing(self) -> Iterator[Connection]:
+        """Open a transaction that no other writer shares; it commits unless something is raised."""
+        with self.engine.connect() as connection, connection.begin():
+            yield connection
+
+    @contextmanager
+    def reading(self) -> Iterator[Connection]:
+        """Open a transaction that sees one state of the whole database and waits for no writer."""
+        with (
+            self.engine.connect().execution_options(**{sqlite.READS: True}) as connection,
+            connection.begin(),
+        ):
+            yield connection
+
+    def backup(self, path: Path) -> None:
+        """Copy the database to a new file while serving; FileExistsError if the file is there."""
+        sqlite.backup(self.engine, path)
+
+    def close(self) -> None:
+        """Close every connection."""
+        self.engine.dispose()
+
+
+def open_store(config: Config) -> Store:
+    """Open the configured database and bring it to this version; ConfigError if it cannot be used."""
+    if config.database.url is not None:
+        raise ConfigError(
+            [Problem("database.url", "cannot be used yet.", "Leave it out: Gaud then keeps a SQLite file.")]
+        )
+    path = config.database.file(config.data)
+    try:
+        return _open_file(path)
+    except (OSError, DatabaseError) as error:
+        raise ConfigError([_unusable(path, error)]) from None
+
+
+def _open_file(path: Path) -> Store:
+    engine = sqlite.make_engine(path)
+    try:
+        migrate(engine, str(path))
+    except BaseException:
+        engine.dispose()
+        raise
+    return Store(engine)
+
+
+def store_failed(error: BaseException) -> bool:
+    """Whether an error says that the store itself cannot be used now: full, read-only, locked, gone."""
+    return isinstance(error, OperationalError | InterfaceError) or (
+        # "disk image is malformed" and the like are plain DatabaseErrors; IntegrityError and others are bugs
+        isinstance(error, DBAPIError) and type(error) is DatabaseError
+    )
+
+
+def _unusable(path: Path, error: OSError | DBAPIError) -> Problem:
+    reason = error.strerror if isinstance(error, OSError) else str(error.orig)
+    return Problem(
+        "database.path",
+        f"{path} cannot be used as the database: {reason}.",
+        "Set it to a file in a folder that Gaud may write to.",
+    )

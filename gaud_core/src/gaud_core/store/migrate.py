@@ -1,0 +1,52 @@
+"""Brings a database to this program's schema, once, however many processes start together."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from sqlalchemy import Connection, Engine, inspect
+
+from gaud_core.errors import ConfigError, Problem
+
+__all__ = ["REVISIONS", "migrate"]
+
+REVISIONS: Final = ("0001",)
+"""Every revision in `migrations/`, the newest last; written here so that a usual start loads no Alembic."""
+
+_VERSION_TABLE = "alembic_version"
+
+
+def migrate(engine: Engine, name: str) -> None:
+    """Upgrade the schema under the write lock; ConfigError if a newer Gaud has written to it."""
+    with engine.connect() as connection, connection.begin():
+        found = _revision(connection)
+        if found == REVISIONS[-1]:
+            return
+        if found is not None and found not in REVISIONS:
+            raise ConfigError([_newer(name, found)])
+        _upgrade(connection)
+
+
+def _revision(connection: Connection) -> str | None:
+    if not inspect(connection).has_table(_VERSION_TABLE):
+        return None
+    found: str | None = connection.exec_driver_sql("SELECT version_num FROM alembic_version").scalar()
+    return found
+
+
+def _upgrade(connection: Connection) -> None:
+    from alembic import command  # here, because it costs 0.2 s of a start and only an upgrade needs it
+    from alembic.config import Config
+
+    settings = Config()
+    settings.set_main_option("script_location", "gaud_core.store:migrations")
+    settings.attributes["connection"] = connection
+    command.upgrade(settings, "head")
+
+
+def _newer(name: str, found: str) -> Problem:
+    return Problem(
+        "database.path",
+        f"{name} has the schema {found} of a newer Gaud; this one knows up to {REVISIONS[-1]}.",
+        "Start the newer Gaud, or restore the backup from before the upgrade.",
+    )

@@ -1,0 +1,86 @@
+"""Every statement that only SQLite knows."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import sqlite3
+import time
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy import URL, Connection, Engine, Table, create_engine, event
+from sqlalchemy.dialects.sqlite import insert
+
+__all__ = ["READS", "adding", "backup", "make_engine"]
+
+READS = "gaud_reads"
+"""The execution option of a connection that only reads: its transaction is a snapshot and never waits."""
+
+_BUSY_SECS = 5.0
+
+
+def make_engine(path: Path) -> Engine:
+    """Open a file, made with mode 0600 if it is not there; OSError or OperationalError if that fails."""
+    path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+    os.close(os.open(path, os.O_RDWR | os.O_CREAT, 0o600))
+    with contextlib.suppress(PermissionError):  # somebody else's file, which the owner has opened to us
+        path.chmod(0o600)
+    # AUTOCOMMIT to the driver and BEGIN by us: the driver would begin a deferred transaction, in which the
+    # first write after a read fails at once when another process has written in between.
+    engine = create_engine(
+        URL.create("sqlite", database=str(path)),
+        connect_args={"timeout": _BUSY_SECS, "isolation_level": None},
+    )
+    event.listen(engine, "connect", _prepare)
+    event.listen(engine, "begin", _begin)
+    return engine
+
+
+def adding(table: Table, keys: Sequence[str], amounts: Sequence[str]) -> Any:
+    """An insert that adds to the amounts of the row that is there already."""
+    statement = insert(table)
+    return statement.on_conflict_do_update(
+        index_elements=list(keys),
+        set_={name: table.c[name] + statement.excluded[name] for name in amounts},
+    )
+
+
+def backup(engine: Engine, path: Path) -> None:
+    """Copy one consistent state to a new file while others write; FileExistsError rather than overwrite."""
+    os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o600))
+    try:
+        with engine.connect() as connection, contextlib.closing(sqlite3.connect(path)) as target:
+            driver: Any = connection.connection.driver_connection
+            driver.backup(target)  # all pages in one step: one snapshot, and WAL lets writers go on
+    except BaseException:
+        path.unlink()
+        raise
+
+
+def _prepare(driver: sqlite3.Connection, _: object) -> None:
+    cursor = driver.cursor()
+    _switch_to_wal(cursor)
+    cursor.execute("PRAGMA synchronous=NORMAL")
+    cursor.execute("PRAGMA foreign_keys=ON")
+    cursor.execute("PRAGMA cache_size=-16000")
+    cursor.close()
+
+
+def _switch_to_wal(cursor: sqlite3.Cursor) -> None:
+    """Retry by hand: SQLite does not wait for a lock here when two processes open a new file at once."""
+    until = time.monotonic() + _BUSY_SECS
+    while True:
+        try:
+            cursor.execute("PRAGMA journal_mode=WAL")
+            return
+        except sqlite3.OperationalError:
+            if time.monotonic() > until:
+                raise
+            time.sleep(0.01)
+
+
+def _begin(connection: Connection) -> None:
+    reads = connection.get_execution_options().get(READS)
+    connection.exec_driver_sql("BEGIN" if reads else "BEGIN IMMEDIATE")
