@@ -169,3 +169,44 @@ def test_an_open_gateway_has_to_be_told_twice(config_of: Any, mistakes_of: Any, 
 def test_on_loopback_keys_may_be_switched_off(config_of: Any, host: str) -> None:
     """A developer's own machine needs no ceremony."""
     assert not config_of(OPEN.format(host)).auth.enabled
+
+
+def test_a_section_inside_another_is_read_from_file_and_environment(config_of: Any) -> None:
+    """`[auth.tls_client_cert]` is no setting of `[auth]`."""
+    text = (
+        '[server]\ntrusted_proxies = ["10.1.2.3", "10.0.0.1/8"]\n[auth]\nenabled = true\n'
+        "[auth.tls_client_cert]\nenabled = true\n"
+    )
+    config = config_of(text, GAUD_AUTH_TLS_CLIENT_CERT_HEADER_NAME="X-Client-DN")
+    assert config.server.trusted_proxies == ("10.1.2.3/32", "10.0.0.0/8")
+    assert (config.tls_client_cert.enabled, config.tls_client_cert.header_name) == (True, "x-client-dn")
+    assert str(config.sources["auth.tls_client_cert.enabled"]) == "file"
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        (
+            "[auth.tls_client_cert]\nrequire_cert = true",
+            "auth.tls_client_cert.require_cert: is true, but nobody is trusted to send certificates. "
+            "List your TLS proxy's address in server.trusted_proxies.",
+        ),
+        (
+            "[auth]\ntls_client_cert = 3",
+            "auth.tls_client_cert: must be a section, not a whole number. "
+            "Write [auth.tls_client_cert] above its settings.",
+        ),
+        (
+            '[auth.tls_client_cert]\nheader_name = "Authorization"',
+            "auth.tls_client_cert.header_name: must be the name of a header that nothing else uses, such as "
+            "`x-client-cert-dn`.",
+        ),
+        (
+            '[server]\ntrusted_proxies = ["proxy"]',
+            "server.trusted_proxies: must hold addresses or networks such as `10.0.0.7` or `10.0.0.0/8`.",
+        ),
+    ],
+)
+def test_mistakes_about_proxies_and_certificates(mistakes_of: Any, text: str, expected: str) -> None:
+    """Each in one sentence with its cure."""
+    assert mistakes_of(text) == [expected]

@@ -8,7 +8,8 @@ from typing import Any, Final
 
 import attrs
 
-from gaud_core.config.model import SECTIONS, Instance, env_prefix
+from gaud_core.config.model import Instance, env_prefix
+from gaud_core.config.sections import SECTIONS
 from gaud_core.errors import ConfigError, Problem
 from gaud_core.settings import Loaded, Option, Source, load, options_of
 from gaud_core.settings.words import did_you_mean, dotted, kind_of_value, listed, printable

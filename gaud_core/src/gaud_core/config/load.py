@@ -10,7 +10,8 @@ import attrs
 
 from gaud_core.config.files import ConfigFile, find_file, read_file
 from gaud_core.config.instances import Plugins, read_instances
-from gaud_core.config.model import SECTIONS, Config, Instance, env_prefix, network_problem
+from gaud_core.config.model import Config, Instance, certificate_problem, env_prefix, network_problem
+from gaud_core.config.sections import SECTIONS
 from gaud_core.config.warn import environment_warnings, file_warnings
 from gaud_core.errors import ConfigError, Problem
 from gaud_core.settings import Loaded, Source, load, options_of
@@ -73,12 +74,19 @@ def _read_core(table: Mapping[str, Any], environ: Mapping[str, str], plugins: Pl
         except ConfigError as wrong:
             core.problems += wrong.problems
             continue
-        core.values[name] = loaded.value
+        core.values[name.rpartition(".")[2]] = loaded.value
         core.sources |= {f"{name}.{key}": source for key, source in loaded.sources.items()}
-    if {"server", "auth"} <= core.values.keys():
-        open_network = network_problem(core.values["server"], core.values["auth"])
-        core.problems += [open_network] if open_network else []
+    core.problems += _disagreements(core.values)
     return core
+
+
+def _disagreements(values: Mapping[str, Any]) -> Iterator[Problem]:
+    """Settings that are good alone and not together."""
+    pairs = ((network_problem, "auth"), (certificate_problem, "tls_client_cert"))
+    for problem_of, section in pairs:
+        if {"server", section} <= values.keys():
+            problem = problem_of(values["server"], values[section])
+            yield from [problem] if problem else []
 
 
 def _config(
@@ -102,9 +110,13 @@ def _config(
 
 
 def _section(table: Mapping[str, Any], name: str) -> Mapping[str, Any]:
-    section = table.get(name, {})
+    """A section's own settings, without the sections inside it."""
+    section: Any = table
+    for part in name.split("."):
+        section = section.get(part, {}) if isinstance(section, Mapping) else {}
     if isinstance(section, Mapping):
-        return section
+        inside = {s.removeprefix(f"{name}.") for s in SECTIONS if s.startswith(f"{name}.")}
+        return {key: value for key, value in section.items() if key not in inside}
     raise ConfigError(
         [
             Problem(

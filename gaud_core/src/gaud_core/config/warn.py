@@ -9,7 +9,8 @@ from collections.abc import Iterable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any, Final
 
 from gaud_core.config.instances import Plugins, core_variables, safe_options
-from gaud_core.config.model import SECTIONS, Instance, env_prefix
+from gaud_core.config.model import Instance, env_prefix
+from gaud_core.config.sections import SECTIONS
 from gaud_core.errors import Problem
 from gaud_core.settings.words import printable
 
