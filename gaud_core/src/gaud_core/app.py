@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
@@ -14,29 +15,33 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import BaseRoute, Route
 
-from gaud_core.access import Keys, open_keys
+from gaud_core.access import bootstrap
 from gaud_core.config import Config
 from gaud_core.errors import ApiError, MethodNotAllowed, NotFound, one_line
 from gaud_core.gateway.dialects import ENDPOINTS
 from gaud_core.gateway.gateway import Gateway
+from gaud_core.gateway.limits import LIMIT_HEADERS
 from gaud_core.gateway.pages import front_door, health, list_models, retrieve_model
 from gaud_core.gateway.plugins import Plugin, discover
 from gaud_core.gateway.routes import CallRoute
 from gaud_core.observe.exchanges import Exchanges
+from gaud_core.store import Store, open_store
 
 __all__ = ["create_app"]
 
+log = logging.getLogger("gaud")
+
 
 def create_app(
-    config: Config, *, plugins: Sequence[Plugin] | None = None, keys: Keys | None = None
+    config: Config, *, plugins: Sequence[Plugin] | None = None, store: Store | None = None
 ) -> Starlette:
     """Build the application for a configuration; nothing is started before its lifespan begins.
 
-    `plugins` are discovered when not given. `keys` come from the configuration when not given; a key that
-    has to be made for the first start is then lost, so `gaud serve` makes it itself and shows it.
+    `plugins` are discovered when not given. The configured database is opened when no `store` is given.
     """
     found = discover(os.environ) if plugins is None else plugins
-    gateway = Gateway(config, found, open_keys(config)[0] if keys is None else keys)
+    opened = _open(config) if store is None else store
+    gateway = Gateway(config, found, opened)
 
     @asynccontextmanager
     async def lifespan(app: Starlette) -> AsyncIterator[None]:
@@ -45,6 +50,7 @@ def create_app(
             yield
         finally:
             await gateway.stop()
+            opened.close()
 
     app = Starlette(
         routes=list(_routes(gateway)),
@@ -55,6 +61,14 @@ def create_app(
     app.router.redirect_slashes = False  # a redirect would make clients repeat their POST elsewhere
     app.state.gateway = gateway
     return app
+
+
+def _open(config: Config) -> Store:
+    """Open the database for another server than `gaud serve`, which makes the first key itself to show it."""
+    opened = open_store(config)
+    if config.auth.enabled and bootstrap(opened, config) is not None:
+        log.warning("an administrator's key was made that nobody has seen: make one with `gaud keys create`")
+    return opened
 
 
 def _routes(gateway: Gateway) -> Sequence[BaseRoute]:
@@ -75,7 +89,7 @@ def _middleware(config: Config) -> Sequence[Middleware]:
         allow_origins=origins,
         allow_methods=["GET", "POST", "DELETE"],
         allow_headers=["*"],
-        expose_headers=["x-request-id", "retry-after", "x-gaud-hint"],
+        expose_headers=["x-request-id", "retry-after", "x-gaud-hint", *LIMIT_HEADERS],
     )
     return [Middleware(Exchanges), *([cors] if origins else [])]
 

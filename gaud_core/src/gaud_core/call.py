@@ -24,10 +24,16 @@ class _Routing(msgspec.Struct):
     model: Any = msgspec.UNSET
     stream: Any = msgspec.UNSET
     stream_options: Any = msgspec.UNSET
+    max_tokens: Any = msgspec.UNSET
+    max_completion_tokens: Any = msgspec.UNSET
+    max_output_tokens: Any = msgspec.UNSET
+    n: Any = msgspec.UNSET
+    best_of: Any = msgspec.UNSET
 
 
 _routing = msgspec.json.Decoder(_Routing)
 
+_LENGTHS = ("max_tokens", "max_completion_tokens", "max_output_tokens", "n", "best_of")
 _ASKING = b'{"include_usage":true}'
 
 
@@ -43,12 +49,16 @@ class Body:
     model: str
     stream: bool = False
     stream_options: Any = msgspec.UNSET
+    lengths: Mapping[str, Any] = attrs.field(factory=dict)
+    """What the request says of how long its answer may become: `max_tokens` and such, `n`, `best_of`."""
 
     @classmethod
     def parse(cls, raw: bytes) -> Body:
         """Check the bytes once and read what routing needs; of a repeated member the last one counts."""
         routing = _decode(raw)
-        return cls(raw, _model_name(routing.model), routing.stream is True, routing.stream_options)
+        lengths = {name: value for name in _LENGTHS if (value := getattr(routing, name)) is not msgspec.UNSET}
+        model = _model_name(routing.model)
+        return cls(raw, model, routing.stream is True, routing.stream_options, lengths)
 
     @property
     def asks_for_usage(self) -> bool:
@@ -112,8 +122,8 @@ class Call:
     """One request on its way to a provider.
 
     `model` is the name without the routing prefix and stands in `body` already. `headers` are those of
-    the client's that may travel: names in lower case, no credentials, nothing hop-by-hop. `user` is who
-    calls, once users exist.
+    the client's that may travel: names in lower case, no credentials, nothing hop-by-hop. `user` is the
+    id of who calls, None when keys are switched off.
     """
 
     id: str
@@ -138,13 +148,15 @@ class Reply:
     """A provider's answer: the upstream's status and bytes, or a stream of them.
 
     `headers` have names in lower case. An iterator in `content` may raise ProviderError when the
-    upstream breaks. The gateway calls `aclose` exactly once, also when the client leaves.
+    upstream breaks. The gateway calls `aclose` exactly once, also when the client leaves. `cost_usd` is what
+    the upstream says outside of the body that the call has cost, as it spelled it.
     """
 
     status: int
     headers: Headers
     content: bytes | AsyncIterator[bytes]
     aclose: Callable[[], Awaitable[None]] = _nothing
+    cost_usd: str | None = None
 
     def header(self, name: str, default: str = "") -> str:
         """The first header of that name (lower case), or the default."""

@@ -10,6 +10,7 @@ GaudError
     ├── NotAllowed           403
     ├── NotFound             404  no such route, model or provider
     │   └── ModelNotFound    404
+    ├── BooksClosed          503  the ledger cannot write, so nothing is called; carries retry_after
     ├── MethodNotAllowed     405
     ├── TooManyRequests      429  carries retry_after
     │   ├── LimitReached     429  a key's rpm, tpm or concurrency; carries limit
@@ -18,7 +19,6 @@ GaudError
         ├── UpstreamRefused  400, 401, 403, 404 or 429: the upstream said no
         ├── UpstreamFailed   502  refused, reset, garbage
         ├── Unavailable      503  known to be down; carries retry_after
-        │   └── BooksClosed  503  the ledger cannot write, so nothing is called
         └── UpstreamTimeout  504
 """
 
@@ -27,9 +27,12 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterable
-from typing import Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import attrs
+
+if TYPE_CHECKING:
+    from gaud_core.ledger.values import Remaining
 
 __all__ = [
     "ApiError",
@@ -54,6 +57,7 @@ __all__ = [
     "UpstreamRefused",
     "UpstreamTimeout",
     "brief",
+    "model_not_allowed",
     "one_line",
     "with_hint",
 ]
@@ -194,6 +198,12 @@ class NotAllowed(ApiError):
     type = "permission_error"
 
 
+def model_not_allowed(model: str) -> NotAllowed:
+    """Give the refusal of a model that the key's list does not hold."""
+    shown = model[:200]
+    return NotAllowed(f"This key may not use the model `{shown}`.", code="model_not_allowed", param="model")
+
+
 class NotFound(ApiError):
     """There is no such route."""
 
@@ -206,6 +216,13 @@ class ModelNotFound(NotFound):
     """No provider serves a model of this name."""
 
     code = "model_not_found"
+
+
+class BooksClosed(ApiError):
+    """The ledger cannot write at the moment, so no call is let through unbooked."""
+
+    status = 503
+    code = "books_unavailable"
 
 
 class MethodNotAllowed(ApiError):
@@ -225,20 +242,20 @@ class TooManyRequests(ApiError):
 
 
 class LimitReached(TooManyRequests):
-    """A key's limit is reached: `limit` is rpm, tpm or concurrency, `remaining` what is left of it."""
+    """A key's limit is reached: `limit` is rpm, tpm or concurrency, `remaining` what is left of each."""
 
-    def __init__(self, limit: str, message: str, *, remaining: int, retry_after: int) -> None:
+    def __init__(self, limit: str, message: str, *, remaining: Remaining, retry_after: int) -> None:
         super().__init__(message, retry_after=retry_after)
         self.limit, self.remaining = limit, remaining
 
 
 class BudgetSpent(TooManyRequests):
-    """A user's budget is used up: `limit` is daily or monthly, `remaining` is in nano-dollars."""
+    """A user's budget is used up: `limit` is daily or monthly, `remaining` what is left of each."""
 
     type = "insufficient_quota"
     code = "insufficient_quota"
 
-    def __init__(self, limit: str, message: str, *, remaining: int, retry_after: int) -> None:
+    def __init__(self, limit: str, message: str, *, remaining: Remaining, retry_after: int) -> None:
         super().__init__(message, retry_after=retry_after)
         self.limit, self.remaining = limit, remaining
 
@@ -248,6 +265,8 @@ class ProviderError(ApiError):
 
     status = 502
     type = "upstream_error"
+    unsent: bool = False
+    """Whether the upstream never got the call, so that it can have cost nothing."""
 
 
 class UpstreamRefused(ProviderError):
@@ -267,13 +286,7 @@ class Unavailable(ProviderError):
 
     status = 503
     code = "upstream_unavailable"
-
-
-class BooksClosed(Unavailable):
-    """The ledger cannot write at the moment, so no call is let through unbooked."""
-
-    type = "server_error"
-    code = "books_unavailable"
+    unsent = True
 
 
 class UpstreamTimeout(ProviderError):

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 from sqlalchemy import select
 
-from gaud_core.access import Budget, KeyLimits, KeyRing, People, bootstrap
+from gaud_core.access import Budget, Door, KeyLimits, People, bootstrap
 from gaud_core.access.values import digest_of
 from gaud_core.config import Auth, Config, Data
 from gaud_core.errors import BadRequest, ConfigError, InvalidKey, NotFound
@@ -60,18 +60,22 @@ def people(store: Store, clock: Clock) -> People:
 
 
 @pytest.fixture
-def ring(store: Store, clock: Clock) -> KeyRing:
-    """One worker's ring."""
-    return KeyRing(store, clock)
+def door(store: Store, clock: Clock) -> Door:
+    """One worker's door."""
+    return Door(store, Config(), clock)
 
 
 def _bearer(text: str) -> Headers:
     return [(b"authorization", b"Bearer " + text.encode())]
 
 
-async def _opens(ring: KeyRing, text: str, *, fresh: bool = True) -> bool:
+def _request(headers: Headers) -> dict[str, Any]:
+    return {"headers": headers, "client": ("127.0.0.1", 1234)}
+
+
+async def _opens(door: Door, text: str, *, fresh: bool = True) -> bool:
     try:
-        await ring.identify(_bearer(text), fresh=fresh)
+        await door.identify(_request(_bearer(text)), fresh=fresh)
     except InvalidKey:
         return False
     return True
@@ -83,22 +87,22 @@ def _audited(store: Store) -> list[tuple[str, str, Any]]:
         return [(row.actor, row.action, json.loads(row.detail)) for row in rows]
 
 
-async def test_a_key_is_shown_once_and_kept_as_a_digest(store: Store, people: People, ring: KeyRing) -> None:
+async def test_a_key_is_shown_once_and_kept_as_a_digest(store: Store, people: People, door: Door) -> None:
     """Neither the database nor any value holds the key."""
     user = people.create_user("Ada", actor="root")
     key, text = people.create_key(user.id, "laptop", KeyLimits(("gpt-*",), rpm=5), actor="root")
     assert text.startswith("sk-prx-")
     assert len(text) == len("sk-prx-") + 43  # 256 bits in base64
     assert text.startswith(key.prefix)
-    found = await ring.identify(_bearer(text))
+    found = await door.identify(_request(_bearer(text)))
     assert (found.user_id, found.is_admin, found.key) == (user.id, False, key)
     assert found.may_use("acme", "gpt-4o")
     assert not found.may_use("acme", "claude")
     with store.reading() as connection:
         dump = "\n".join(connection.connection.driver_connection.iterdump())  # type: ignore[union-attr]
         assert connection.execute(select(keys.c.digest)).scalar_one() == digest_of(text)
-    assert text[12:] not in dump + repr(found) + repr(ring) + repr(people.keys())
-    assert repr(digest_of(text)) not in repr(found) + repr(ring)
+    assert text[12:] not in dump + repr(found) + repr(door) + repr(people.keys())
+    assert repr(digest_of(text)) not in repr(found) + repr(door)
 
 
 @pytest.mark.parametrize(
@@ -111,30 +115,30 @@ async def test_a_key_is_shown_once_and_kept_as_a_digest(store: Store, people: Pe
     ],
 )
 async def test_every_client_has_its_way_to_send_a_key(
-    people: People, ring: KeyRing, headers: Callable[[bytes], Headers]
+    people: People, door: Door, headers: Callable[[bytes], Headers]
 ) -> None:
     """OpenAI's, Anthropic's and Google's."""
     _, text = people.create_key(people.create_user("Ada", actor="root").id, actor="root")
-    await ring.identify(headers(text.encode()))
+    await door.identify(_request(headers(text.encode())))
 
 
 @pytest.mark.parametrize(
     "sent", [b"sk-prx-x", b"' OR 1=1 --", b"\x00", b"\xff\xfe", b"x" * 1_000_000, "ѕk-prx-".encode(), b"%"]
 )
-async def test_wrong_keys_are_refused_with_the_same_words(people: People, ring: KeyRing, sent: bytes) -> None:
+async def test_wrong_keys_are_refused_with_the_same_words(people: People, door: Door, sent: bytes) -> None:
     """Whatever they hold, and whether or not a key of that prefix exists."""
     people.create_key(people.create_user("Ada", actor="root").id, actor="root")
     with pytest.raises(InvalidKey) as caught:
-        await ring.identify([(b"authorization", b"Bearer " + sent)])
+        await door.identify(_request([(b"authorization", b"Bearer " + sent)]))
     assert str(caught.value) == "This key is not valid."
     with pytest.raises(InvalidKey, match="No key was sent"):
-        await ring.identify([])
+        await door.identify(_request([]))
 
 
 async def test_a_revoked_key_is_refused_in_every_worker(store: Store, people: People, clock: Clock) -> None:
     """At once where it is read anew, and within two seconds where it is kept; the ledger refuses at once."""
     key, text = people.create_key(people.create_user("Ada", actor="root").id, actor="root")
-    other = KeyRing(store, clock)
+    other = Door(store, Config(), clock)
     assert await _opens(other, text)
     people.revoke_key(key.id, actor="root")
     assert await _opens(other, text, fresh=False)
@@ -149,44 +153,44 @@ async def test_a_revoked_key_is_refused_in_every_worker(store: Store, people: Pe
 async def test_what_is_kept_is_kept_for_two_seconds(store: Store, people: People, clock: Clock) -> None:
     """Without any message between the workers."""
     key, text = people.create_key(people.create_user("Ada", actor="root").id, actor="root")
-    ring = KeyRing(store, clock)
-    assert await _opens(ring, text)
+    door = Door(store, Config(), clock)
+    assert await _opens(door, text)
     people.revoke_key(key.id, actor="root")
     clock.now += 1999
-    assert await _opens(ring, text, fresh=False)
+    assert await _opens(door, text, fresh=False)
     clock.now += 1
-    assert not await _opens(ring, text, fresh=False)
+    assert not await _opens(door, text, fresh=False)
 
 
-async def test_a_key_expires_to_the_millisecond(people: People, ring: KeyRing, clock: Clock) -> None:
+async def test_a_key_expires_to_the_millisecond(people: People, door: Door, clock: Clock) -> None:
     """Also when it is kept."""
     user = people.create_user("Ada", actor="root")
     _, text = people.create_key(user.id, expires_at=clock() + 10, actor="root")
     clock.now += 9
-    assert await _opens(ring, text, fresh=False)
+    assert await _opens(door, text, fresh=False)
     clock.now += 1
-    assert not await _opens(ring, text, fresh=False)
+    assert not await _opens(door, text, fresh=False)
 
 
-async def test_a_rotated_key_has_a_grace_period(people: People, ring: KeyRing, clock: Clock) -> None:
+async def test_a_rotated_key_has_a_grace_period(people: People, door: Door, clock: Clock) -> None:
     """Same key, same limits, two texts; a second rotation ends the first text at once."""
     user = people.create_user("Ada", actor="root")
     key, first = people.create_key(user.id, limits=KeyLimits(rpm=5), actor="root")
     rotated, second = people.rotate_key(key.id, 60, actor="root")
     assert (rotated.id, rotated.limits) == (key.id, key.limits)
-    assert [await _opens(ring, text) for text in (first, second)] == [True, True]
+    assert [await _opens(door, text) for text in (first, second)] == [True, True]
     clock.now += 60_000
-    assert [await _opens(ring, text) for text in (first, second)] == [False, True]
+    assert [await _opens(door, text) for text in (first, second)] == [False, True]
     _, third = people.rotate_key(key.id, actor="root")
-    assert [await _opens(ring, text) for text in (first, second, third)] == [False, False, True]
+    assert [await _opens(door, text) for text in (first, second, third)] == [False, False, True]
 
 
-async def test_a_deleted_user_has_no_keys(people: People, ring: KeyRing) -> None:
+async def test_a_deleted_user_has_no_keys(people: People, door: Door) -> None:
     """And is no longer listed; he cannot be given anything either."""
     user = people.create_user("Ada", actor="root")
     _, text = people.create_key(user.id, actor="root")
     people.delete_user(user.id, actor="root")
-    assert not await _opens(ring, text)
+    assert not await _opens(door, text)
     assert people.users() == []
     assert [gone.id for gone in people.users(deleted=True)] == [user.id]
     with pytest.raises(NotFound):
@@ -273,11 +277,11 @@ def test_every_change_is_in_the_audit_log(people: People, store: Store, clock: C
     assert text not in str(found)
 
 
-async def test_the_first_start_makes_an_administrator(store: Store, config: Config, ring: KeyRing) -> None:
+async def test_the_first_start_makes_an_administrator(store: Store, config: Config, door: Door) -> None:
     """Its key is given once; the second start makes none."""
     text = bootstrap(store, config)
     assert text is not None
-    assert (await ring.identify(_bearer(text))).is_admin
+    assert (await door.identify(_request(_bearer(text)))).is_admin
     assert bootstrap(store, config) is None
 
 
@@ -296,34 +300,34 @@ def test_processes_that_start_at_once_make_one_key(tmp_path: Path) -> None:
     assert sorted(text[:7] for text in said) == ["None"] * 5 + ["sk-prx-"]
 
 
-async def test_a_preset_key_always_opens(store: Store, config: Config, people: People, ring: KeyRing) -> None:
+async def test_a_preset_key_always_opens(store: Store, config: Config, people: People, door: Door) -> None:
     """Also after the bootstrap key was revoked, its user deleted or another one preset."""
     made = bootstrap(store, config)
     assert made is not None
     people.create_user("Other", "admin", actor="root")
     people.delete_user("user_bootstrap", actor="root")
-    assert not await _opens(ring, made)
+    assert not await _opens(door, made)
     assert bootstrap(store, config) is None
     for preset in ("one", "two"):
         auth = Auth(bootstrap_key=Secret(preset))
         assert bootstrap(store, Config(data=config.data, auth=auth)) is None
-        assert await _opens(ring, preset)
-    assert not await _opens(ring, "one")
+        assert await _opens(door, preset)
+    assert not await _opens(door, "one")
 
 
 async def test_the_digest_of_an_older_gaud_moves_into_the_store(
-    store: Store, config: Config, people: People, ring: KeyRing, tmp_path: Path
+    store: Store, config: Config, people: People, door: Door, tmp_path: Path
 ) -> None:
     """Its key goes on working, the file goes, and a copy that comes back brings no revoked key back."""
     file = tmp_path / "bootstrap-key.sha256"
     file.write_text(digest_of("sk-prx-old").hex() + "\n")
     assert bootstrap(store, config) is None
-    assert await _opens(ring, "sk-prx-old")
+    assert await _opens(door, "sk-prx-old")
     assert not file.exists()
     people.revoke_key("key_bootstrap", actor="root")
     file.write_text(digest_of("sk-prx-old").hex() + "\n")
     assert bootstrap(store, config) is None
-    assert not await _opens(ring, "sk-prx-old")
+    assert not await _opens(door, "sk-prx-old")
 
 
 def test_a_file_without_a_digest_is_a_sentence(store: Store, config: Config, tmp_path: Path) -> None:

@@ -54,7 +54,7 @@ def test_first_start(serve: Serve, tmp_path: Path) -> None:
     again = serve(GAUD_ACME_URL="http://acme.test")
     assert "sk-prx-" not in again.out
     _ready(again)
-    assert key not in (tmp_path / "data" / "bootstrap-key.sha256").read_text()
+    assert key.encode() not in (tmp_path / "data" / "gaud.db").read_bytes()
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
@@ -183,11 +183,11 @@ def test_one_bad_section_among_good_ones(serve: Serve, folder: Path) -> None:
 
 
 def test_unwritable_data_folder(serve: Serve, tmp_path: Path) -> None:
-    """No place for the key's digest is a mistake of the configuration; exit code 2."""
+    """No place for the database is a mistake of the configuration; exit code 2."""
     taken = tmp_path / "taken"
     taken.write_text("")
     serving = serve(GAUD_DATA_DIR=str(taken / "below"))
     _, err = serving.process.communicate(timeout=10)
     assert (serving.process.returncode, serving.out) == (2, "")
-    assert "data.dir: the key's digest cannot be kept in" in err
+    assert "gaud.db cannot be used as the database: Not a directory." in err
     assert "Traceback" not in err

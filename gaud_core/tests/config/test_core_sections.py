@@ -94,7 +94,8 @@ def test_every_mistake_of_the_whole_file_is_told_at_once(mistakes_of: Any) -> No
         "acme: is a provider, not a section of Gaud itself. Write [providers.acme].",
         (
             "zzz: is not a known section. "
-            "Known are `server`, `auth`, `logging`, `breaker`, `data`, `database` and `providers`."
+            "Known are `server`, `auth`, `auth.tls_client_cert`, `logging`, `breaker`, `data`, `database`, "
+            "`ledger`, `budget` and `providers`."
         ),
         "server.hots: is not a known setting. Did you mean `host`?",
         "server.port: must be at least 0 and at most 65535, not 70000.",
@@ -188,18 +189,24 @@ def test_a_section_inside_another_is_read_from_file_and_environment(config_of: A
     [
         (
             "[auth.tls_client_cert]\nrequire_cert = true",
-            "auth.tls_client_cert.require_cert: is true, but nobody is trusted to send certificates. "
-            "List your TLS proxy's address in server.trusted_proxies.",
+            (
+                "auth.tls_client_cert.require_cert: is true, but nobody is trusted to send certificates. "
+                "List your TLS proxy's address in server.trusted_proxies."
+            ),
         ),
         (
             "[auth]\ntls_client_cert = 3",
-            "auth.tls_client_cert: must be a section, not a whole number. "
-            "Write [auth.tls_client_cert] above its settings.",
+            (
+                "auth.tls_client_cert: must be a section, not a whole number. "
+                "Write [auth.tls_client_cert] above its settings."
+            ),
         ),
         (
             '[auth.tls_client_cert]\nheader_name = "Authorization"',
-            "auth.tls_client_cert.header_name: must be the name of a header that nothing else uses, such as "
-            "`x-client-cert-dn`.",
+            (
+                "auth.tls_client_cert.header_name: must be the name of a header that nothing else uses, "
+                "such as `x-client-cert-dn`."
+            ),
         ),
         (
             '[server]\ntrusted_proxies = ["proxy"]',

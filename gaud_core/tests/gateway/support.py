@@ -26,9 +26,8 @@ from gaud_core import (
     option,
     settings,
 )
-from gaud_core.access import Keys
 from gaud_core.app import create_app
-from gaud_core.config import Breaker, Config, Data, Instance, Server
+from gaud_core.config import Auth, Breaker, Config, Data, Instance, Server
 from gaud_core.gateway.breaker import CircuitBreaker
 from gaud_core.gateway.gateway import Gateway
 from gaud_core.gateway.http_protocol import protocol_with_limit
@@ -129,20 +128,26 @@ class Starter:
         acme: AcmeSettings | None = None,
         breaker: Breaker = NEVER,
         server: Server | None = None,
-        keys: Keys | None = None,
+        key: str | None = None,
         clock: Callable[[], float] = time.monotonic,
+        **sections: Any,
     ) -> Served:
-        """Run a gateway until the test ends; `providers` get instances of their own names."""
+        """Run a gateway until the test ends; `providers` get instances of their own names.
+
+        It is open to all unless an administrator's `key` is given; `sections` are further ones of the file.
+        """
         found = {cls: GuestSettings() for cls in providers} | ({Acme: acme} if acme else {})
         names = {cls.name: values for cls, values in found.items()}
         config = Config(
             server=server or Server(),
             breaker=breaker,
+            auth=Auth(enabled=key is not None, bootstrap_key=Secret(key) if key else None),
             data=Data(dir=self.folder),
             instances={n: Instance(name=n, provider=n, settings=s) for n, s in names.items()},
+            **sections,
         )
         plugins = [Plugin(cls.name, f"gaud-{cls.name}", "1.0", cls) for cls in found]
-        app = create_app(config, plugins=plugins, keys=keys or Keys())
+        app = create_app(config, plugins=plugins)
         app.state.gateway.clock = clock
         return self.stack.enter_context(_running(app, config, self.stopping))
 

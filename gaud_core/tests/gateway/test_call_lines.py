@@ -9,8 +9,6 @@ from typing import Any
 
 import pytest
 
-from gaud_core.access import Keys
-from gaud_core.access.keys import _digest
 from gaud_core.testing import Answer, ScriptedUpstream, Signal, chat_chunk, chat_completion, chat_stream, sse
 
 from .support import UPSTREAM_KEY, AcmeSettings, Served, Starter, eventually
@@ -108,7 +106,7 @@ def test_nothing_secret_in_the_lines(
 ) -> None:
     """Neither the client's key nor the upstream's nor what was said."""
     upstream.add(Answer.reset(), Answer.error(401, "bad key"))
-    gaud = serve(acme=AcmeSettings(url=upstream.url), keys=Keys(_digest("sk-prx-test-secret")))
+    gaud = serve(acme=AcmeSettings(url=upstream.url), key="sk-prx-test-secret")
     for _ in range(2):
         gaud.chat(headers=[("authorization", "Bearer sk-prx-test-secret")], secret="my diary")
     gaud.chat(headers=[("authorization", "Bearer sk-prx-test-wrong")])

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import pytest
 
-from gaud_core.access import Keys
-from gaud_core.access.keys import _digest
 from gaud_core.config import Server
 from gaud_core.testing import ScriptedUpstream, chat_completion
 
@@ -19,7 +17,7 @@ PREFLIGHT += [("access-control-request-headers", "authorization,content-type,x-s
 
 def _gaud(serve: Starter, upstream: ScriptedUpstream, *origins: str) -> Served:
     server = Server(cors_origins=origins)
-    return serve(acme=AcmeSettings(url=upstream.url), server=server, keys=Keys(_digest("sk-prx-test")))
+    return serve(acme=AcmeSettings(url=upstream.url), server=server, key="sk-prx-test")
 
 
 def test_off_by_default(gaud: Served) -> None:

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import pytest
 
-from gaud_core.access import Keys
-from gaud_core.access.keys import _digest
 from gaud_core.testing import Answer, ScriptedUpstream, chat_completion
 
 from .support import UPSTREAM_KEY, AcmeSettings, Served, Starter
@@ -25,7 +23,7 @@ SECRETS = {
 def test_client_credentials_never_reach_the_upstream(serve: Starter, upstream: ScriptedUpstream) -> None:
     """Whatever a client can send a key in stays inside; the upstream gets its own."""
     upstream.add(chat_completion())
-    gaud = serve(acme=AcmeSettings(url=upstream.url), keys=Keys(_digest(KEY)))
+    gaud = serve(acme=AcmeSettings(url=upstream.url), key=KEY)
     assert gaud.chat(headers=list(SECRETS.items())).status == 200
     seen = upstream.wait_call()
     assert KEY.encode() not in seen.request.head

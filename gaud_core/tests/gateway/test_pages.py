@@ -8,8 +8,6 @@ from datetime import datetime
 import pytest
 
 from gaud_core import Model, Price
-from gaud_core.access import Keys
-from gaud_core.access.keys import _digest
 from gaud_core.testing import Answer, ScriptedUpstream, chat_completion
 
 from .guests import Fine, Guest, Mishap, with_method
@@ -101,7 +99,7 @@ def test_sick_provider_leaves_the_gateway_well(serve: Starter, method: str) -> N
 
 def test_health_tells_strangers_no_addresses(serve: Starter, upstream: ScriptedUpstream) -> None:
     """Who has no key reads no address of the operator's network, whatever the last error said."""
-    gaud = serve(acme=AcmeSettings(url=upstream.url), keys=Keys(_digest(KEY)))
+    gaud = serve(acme=AcmeSettings(url=upstream.url), key=KEY)
     upstream.add(Answer.error(500, "cannot reach http://10.0.0.7:5432/db (really)"))
     gaud.chat(headers=BEARER)
     assert "10.0.0.7" not in gaud.get("/health").body.decode()
@@ -114,7 +112,7 @@ ADDRESSES += ["10.0.0.7", "[fd00::7]:80", "fd00::7"]
 
 def test_health_tells_strangers_when_it_was(serve: Starter, upstream: ScriptedUpstream) -> None:
     """What is hidden from them are addresses, not dates."""
-    gaud = serve(acme=AcmeSettings(url=upstream.url), keys=Keys(_digest(KEY)))
+    gaud = serve(acme=AcmeSettings(url=upstream.url), key=KEY)
     upstream.add(Answer.error(500, "on fire"))
     gaud.chat(headers=BEARER)
     (acme,) = gaud.get("/health").json["providers"]
@@ -126,7 +124,7 @@ def test_health_tells_strangers_no_address_of_any_kind(
     serve: Starter, upstream: ScriptedUpstream, address: str
 ) -> None:
     """Addresses without http:// are addresses too."""
-    gaud = serve(acme=AcmeSettings(url=upstream.url), keys=Keys(_digest(KEY)))
+    gaud = serve(acme=AcmeSettings(url=upstream.url), key=KEY)
     upstream.add(Answer.error(500, f"cannot reach {address} today"))
     gaud.chat(headers=BEARER)
     assert address not in gaud.get("/health").body.decode()
@@ -137,7 +135,7 @@ def test_health_tells_strangers_no_address_of_any_kind(
 )
 def test_what_needs_a_key(serve: Starter, target: str, status: int) -> None:
     """Models are for those with a key; health and the front door are for all."""
-    assert serve(Fine, keys=Keys(_digest(KEY))).get(target).status == status
+    assert serve(Fine, key=KEY).get(target).status == status
 
 
 def test_front_door(gaud: Served, serve: Starter) -> None:

@@ -109,7 +109,7 @@ async def test_models_are_asked_for_again_and_again() -> None:
         await sleeper.again()
         assert sleeper.slept == [300.0] * 3
         assert script.asked == 3
-        assert instance.model_ids == {"m"}
+        assert set(instance.by_id) == {"m"}
 
 
 async def test_retries_come_later_and_later() -> None:
@@ -141,13 +141,13 @@ async def test_recovery(caplog: pytest.LogCaptureFixture) -> None:
         script.failure = None
         await sleeper.again()
         assert instance.health == Health(healthy=True)
-        assert instance.model_ids == {"m"}
+        assert set(instance.by_id) == {"m"}
         assert "guest is ready: 1 models" in caplog.text
         script.failure = UpstreamFailed("down")
         await sleeper.again()
         assert "Acme provider model discovery failed: down" in caplog.text
         assert sleeper.slept == [1, 300, 1]
-        assert instance.model_ids == {"m"}
+        assert set(instance.by_id) == {"m"}
 
 
 async def test_crash_is_a_failure_like_any(caplog: pytest.LogCaptureFixture) -> None:

@@ -13,7 +13,7 @@ from hypothesis import given
 from hypothesis import settings as examples
 from hypothesis import strategies as st
 
-from gaud_core.gateway.outcome import BrokenAnswer
+from gaud_core.gateway.delivery import BrokenAnswer
 from gaud_core.observe.logs import set_up_logging
 
 SECRET = "sk-upstream-test-0123456789"

@@ -19,7 +19,7 @@ from sqlalchemy import or_, select
 from gaud_core.access.people import KEY_COLUMNS, key_of
 from gaud_core.access.rules import model_allowed
 from gaud_core.access.values import Key, digest_of
-from gaud_core.errors import BooksClosed, InvalidKey
+from gaud_core.errors import BooksClosed
 from gaud_core.store import Clock, Store, store_failed, utc_millis
 from gaud_core.store.schema import keys, users
 
@@ -28,17 +28,20 @@ __all__ = ["Identity", "KeyRing", "presented_key"]
 _KEPT_MS = 2_000
 _MOST_KEPT = 4096
 _KEY_HEADERS = (b"x-api-key", b"x-goog-api-key")
-_REFUSED = "This key is not valid."
 
 
 @attrs.frozen
 class Identity:
-    """Who calls, with which key, until when that is known to hold."""
+    """Who calls, with which key, until when that is known to hold.
 
-    user_id: str
+    `digest` is that of the text he presented, and None when he came with a certificate. Without user and key
+    it is anybody: keys are switched off.
+    """
+
+    user_id: str | None
     role: str
-    key: Key
-    digest: bytes = attrs.field(repr=False)
+    key: Key | None
+    digest: bytes | None = attrs.field(default=None, repr=False)
     until: int | None = None
 
     @property
@@ -48,7 +51,7 @@ class Identity:
 
     def may_use(self, instance: str, model: str) -> bool:
         """Whether the key may use a model, for `/v1/models`; the ledger asks again."""
-        return model_allowed(self.key.limits.models, instance, model)
+        return self.key is None or model_allowed(self.key.limits.models, instance, model)
 
 
 @attrs.define(eq=False)
@@ -59,22 +62,14 @@ class KeyRing:
     clock: Clock = utc_millis
     _kept: OrderedDict[bytes, tuple[int, Identity]] = attrs.field(factory=OrderedDict, repr=False)
 
-    async def identify(self, headers: Iterable[tuple[bytes, bytes]], *, fresh: bool = False) -> Identity:
-        """Say who calls, or raise InvalidKey, with the same words whatever is wrong with the key."""
-        presented = presented_key(headers)
-        if presented is None:
-            raise InvalidKey(
-                "No key was sent. Send your Gaud key as `Authorization: Bearer sk-prx-...`.",
-                code="missing_api_key",
-            )
+    async def find(self, presented: bytes, *, fresh: bool = False) -> Identity | None:
+        """Say whose key this is; None for one that opens nothing, whatever is wrong with it."""
         digest, now = digest_of(presented), self.clock()
         found = None if fresh else self._recall(digest, now)
         if found is None:
             found = await asyncio.to_thread(self._read, digest, now)
             self._keep(digest, now, found)
-        if found is None or (found.until is not None and now >= found.until):
-            raise InvalidKey(_REFUSED)
-        return found
+        return None if found is None or (found.until is not None and now >= found.until) else found
 
     def _recall(self, digest: bytes, now: int) -> Identity | None:
         kept = self._kept.get(digest)

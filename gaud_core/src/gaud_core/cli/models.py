@@ -34,10 +34,9 @@ def command(config_path: str | None) -> None:
 
 
 async def _ask(setup: Setup) -> tuple[list[Instance], dict[str, str]]:
-    from gaud_core.access import Keys
     from gaud_core.gateway.gateway import Gateway
 
-    gateway = Gateway(setup.config, setup.plugins, Keys())
+    gateway = Gateway(setup.config, setup.plugins)
     instances, _ = gateway.build()  # logs what it leaves out
     found = list(instances.values())
     outcomes = await asyncio.gather(*(_discover(instance) for instance in found))

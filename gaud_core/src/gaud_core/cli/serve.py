@@ -7,7 +7,7 @@ import logging
 import signal
 import socket
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from typing import TYPE_CHECKING, Any
 
 import attrs
@@ -22,7 +22,7 @@ from gaud_core.observe.logs import set_up_logging
 from gaud_core.settings import describe
 
 if TYPE_CHECKING:
-    from gaud_core.access import Keys
+    from gaud_core.store import Store
 
 __all__ = ["command"]
 
@@ -43,11 +43,14 @@ def command(config_path: str | None, host: str | None, port: int | None) -> None
     config = setup.config
     set_up_logging(config.logging.level, as_json=config.logging.json, secrets=secrets_of(config))
     listening = _listen(config.server.host, config.server.port)
-    from gaud_core.access import open_keys
+    with closing(listening):
+        from gaud_core.access import bootstrap
+        from gaud_core.store import open_store
 
-    keys, made = open_keys(config)
-    _tell(setup, listening, made)
-    _run(setup, listening, keys)
+        store = open_store(config)
+        made = bootstrap(store, config) if config.auth.enabled else None
+        _tell(setup, listening, made)
+        _run(setup, listening, store)
 
 
 def _with_flags(setup: Setup, host: str | None, port: int | None) -> Setup:
@@ -155,7 +158,7 @@ def _signals_end_well() -> Iterator[None]:
             signal.signal(number, handler)
 
 
-def _run(setup: Setup, listening: socket.socket, keys: Keys) -> None:
+def _run(setup: Setup, listening: socket.socket, store: Store) -> None:
     import uvicorn
 
     from gaud_core.app import create_app
@@ -163,13 +166,14 @@ def _run(setup: Setup, listening: socket.socket, keys: Keys) -> None:
 
     server = setup.config.server
     config = uvicorn.Config(
-        create_app(setup.config, plugins=setup.plugins, keys=keys),
+        create_app(setup.config, plugins=setup.plugins, store=store),
         http=protocol_with_limit(server.max_header_bytes),
         ws="none",
         lifespan="on",
         log_config=None,
         access_log=False,
         server_header=False,
+        proxy_headers=False,  # whom to believe is said in server.trusted_proxies
         timeout_keep_alive=_KEEP_ALIVE_SECS,
         timeout_graceful_shutdown=round(server.shutdown_secs),
     )

@@ -22,6 +22,8 @@ class Exchange:
     begun: float = attrs.field(factory=time.perf_counter)
     status: int = 0
     fields: dict[str, Any] = attrs.field(factory=dict)
+    headers: list[tuple[bytes, bytes]] = attrs.field(factory=list)
+    """What the answer is to carry of the caller's limits, whatever the answer becomes."""
 
     def elapsed_ms(self) -> float:
         """Milliseconds since the request came."""

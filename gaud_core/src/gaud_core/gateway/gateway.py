@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import attrs
 
 from gaud_core._version import __version__
-from gaud_core.access import Keys
+from gaud_core.access import Door
 from gaud_core.config import Config
 from gaud_core.config import Instance as Section
 from gaud_core.errors import PluginError
@@ -21,7 +21,9 @@ from gaud_core.gateway.plugins import Plugin, install_hint, objection_to
 from gaud_core.gateway.registry import Registry
 from gaud_core.gateway.supervise import supervise
 from gaud_core.gateway.upstream import Upstream
+from gaud_core.ledger import Ledger, Policy, open_ledger
 from gaud_core.provider import Context
+from gaud_core.store import Store
 
 if TYPE_CHECKING:
     import httpx
@@ -58,19 +60,29 @@ class Connections:
 
 @attrs.define(eq=False)
 class Gateway:
-    """Everything that a request needs; `registry` is replaced as a whole when the configuration changes."""
+    """Everything that a request needs; `registry` is replaced as a whole when the configuration changes.
+
+    Without a store it serves nobody, but can ask its providers.
+    """
 
     config: Config
     plugins: Sequence[Plugin]
-    keys: Keys
+    store: Store | None = None
     clock: Callable[[], float] = time.monotonic
     sleep: Callable[[float], Awaitable[None]] = asyncio.sleep
     registry: Registry = attrs.field(factory=Registry)
+    door: Door = attrs.field(init=False)
+    ledger: Ledger = attrs.field(init=False)
     _connections: list[Connections] = attrs.field(factory=list)
     _tasks: list[asyncio.Task[None]] = attrs.field(factory=list)
 
     async def start(self) -> None:
-        """Build and start every usable instance; a slow one does not keep the others waiting."""
+        """Open the books, then start every usable instance; a slow one does not keep the others waiting."""
+        if self.store is not None:
+            self.door = Door(self.store, self.config)
+            budget, ledger = self.config.budget, self.config.ledger
+            policy = Policy(budget.unpriced == "refuse", ledger.retention_days)
+            self.ledger = await asyncio.to_thread(open_ledger, self.store, policy)
         instances, broken = self.build()
         self.registry = Registry(instances, broken, install_hint)
         started = []
@@ -92,6 +104,8 @@ class Gateway:
         await asyncio.gather(*self._tasks, return_exceptions=True)
         await asyncio.gather(*(instance.stop() for instance in self.registry.instances.values()))
         await asyncio.gather(*(connections.aclose() for connections in self._connections))
+        if self.store is not None:
+            await asyncio.to_thread(self.ledger.close)
 
     def build(self) -> tuple[dict[str, Instance], dict[str, str]]:
         """Make every instance that can be made, not started yet, and say why the others cannot."""

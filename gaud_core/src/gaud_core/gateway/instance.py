@@ -7,7 +7,7 @@ import logging
 import statistics
 import time
 from collections import deque
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Any, Literal
 
 import attrs
@@ -52,7 +52,7 @@ class Instance:
     stage: Stage = "configured"
     reason: str = ""
     models: tuple[Model, ...] = ()
-    model_ids: frozenset[str] = frozenset()
+    by_id: Mapping[str, Model] = attrs.field(factory=dict)
     discovered_at: float | None = None
     health: Health | None = None
     last_error: Mishap | None = None
@@ -80,7 +80,7 @@ class Instance:
         for model in models:
             by_id.setdefault(model.id, model)
         self.models = tuple(by_id.values())
-        self.model_ids = frozenset(by_id)
+        self.by_id = by_id
 
     async def start(self) -> None:
         """Start the provider, or note why it cannot be."""

@@ -1,19 +1,15 @@
-"""What is known of a call at its end, and the three messages that an ASGI answer is made of."""
+"""What is known of a call at its end."""
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, MutableMapping
-from typing import Any
+from collections.abc import Callable
 
 import attrs
 
 from gaud_core.call import Usage
 from gaud_core.errors import ProviderError, one_line
-from gaud_core.gateway.headers import encode
 
-__all__ = ["BrokenAnswer", "Outcome", "Send", "send_end", "send_more", "send_start"]
-
-Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
+__all__ = ["Outcome"]
 
 
 @attrs.define
@@ -26,6 +22,12 @@ class Outcome:
 
     explain: Callable[[ProviderError], str | None]
     usage: Usage | None = None
+    cost_usd: str | None = None
+    """What the upstream says outside of `usage` that the call has cost."""
+    status: int | None = None
+    """The upstream's; None until it has answered."""
+    answered: bool = False
+    """Whether the answer came to its end."""
     error: ProviderError | None = None
 
     def fail(self, error: ProviderError) -> None:
@@ -33,6 +35,15 @@ class Outcome:
         self.error = error
         hint = error.hint or self.explain(error)
         error.hint = one_line(hint) if hint else None
+
+    @property
+    def was_free(self) -> bool:
+        """Whether the call cannot have cost anything: it was refused, by an answer or before it was sent."""
+        if self.error is None:
+            return False
+        if self.status is None:
+            return self.error.unsent or self.error.http_status < 500
+        return self.status >= 300
 
     @property
     def hint(self) -> str | None:
@@ -43,22 +54,3 @@ class Outcome:
     def upstream_failed(self) -> bool:
         """Whether this counts against the upstream: a 5xx, a timeout, a broken answer; never a 4xx."""
         return self.error is not None and self.error.http_status >= 500
-
-
-class BrokenAnswer(Exception):
-    """An answer broke after its beginning was sent, so the connection must end without a clean end."""
-
-
-async def send_start(send: Send, status: int, headers: list[tuple[str, str]]) -> None:
-    """Send the status and the headers."""
-    await send({"type": "http.response.start", "status": status, "headers": encode(headers)})
-
-
-async def send_more(send: Send, piece: bytes) -> None:
-    """Send a piece of the body; waits while the client is slow."""
-    await send({"type": "http.response.body", "body": piece, "more_body": True})
-
-
-async def send_end(send: Send, last: bytes = b"") -> None:
-    """Send the last piece of the body."""
-    await send({"type": "http.response.body", "body": last})

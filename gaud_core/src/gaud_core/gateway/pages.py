@@ -12,7 +12,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
 from gaud_core._version import __version__
-from gaud_core.errors import InvalidKey, ModelNotFound
+from gaud_core.errors import BooksClosed, InvalidKey, ModelNotFound, TooManyRequests, model_not_allowed
 from gaud_core.gateway.gateway import Gateway
 from gaud_core.gateway.instance import Instance
 from gaud_core.provider import Model, Price
@@ -35,8 +35,13 @@ def list_models(gateway: Gateway) -> Endpoint:
     """`GET /v1/models`, in OpenAI's shape."""
 
     async def endpoint(request: Request) -> Response:
-        gateway.keys.check(request.scope["headers"])
-        data = [model_object(name, instance, model) for name, instance, model in gateway.registry.listed()]
+        caller = await gateway.door.identify(request.scope, fresh=True)
+        listed = gateway.registry.listed()
+        data = [
+            model_object(name, instance, model)
+            for name, instance, model in listed
+            if caller.may_use(instance.name, model.id)
+        ]
         return JSONResponse({"object": "list", "data": data})
 
     return endpoint
@@ -46,12 +51,14 @@ def retrieve_model(gateway: Gateway) -> Endpoint:
     """`GET /v1/models/{id}`; ids may hold slashes and colons."""
 
     async def endpoint(request: Request) -> Response:
-        gateway.keys.check(request.scope["headers"])
+        caller = await gateway.door.identify(request.scope, fresh=True)
         wanted = request.path_params["model"]
         for name, instance, model in gateway.registry.listed():
-            if wanted in (name, model.id):
+            if wanted in (name, model.id) and caller.may_use(instance.name, model.id):
                 return JSONResponse(model_object(name, instance, model))
-        gateway.registry.route(wanted)  # says what is near, when nothing serves it at all
+        route = gateway.registry.route(wanted)  # says what is near, when nothing serves it at all
+        if not caller.may_use(route.instance.name, route.model):
+            raise model_not_allowed(wanted)
         raise ModelNotFound(f"`{wanted[:200]}` is not listed by its provider; a call to it is still sent on.")
 
     return endpoint
@@ -65,7 +72,7 @@ def health(gateway: Gateway) -> Endpoint:
         working = [instance_object(instance) for instance in registry.instances.values()]
         broken = [_broken_object(name, reason) for name, reason in registry.broken.items()]
         providers = working + broken
-        if not _knows_key(gateway, request):
+        if not await _knows_key(gateway, request):
             providers = [_without_addresses(provider) for provider in providers]
         all_well = not broken and all(_is_well(instance) for instance in registry.instances.values())
         status = "ok" if all_well else "degraded"
@@ -129,10 +136,11 @@ def _broken_object(name: str, reason: str) -> dict[str, Any]:
     return {**state, **nothing, "last_error": reason, "last_error_at": None}
 
 
-def _knows_key(gateway: Gateway, request: Request) -> bool:
+async def _knows_key(gateway: Gateway, request: Request) -> bool:
+    """Whether he may see everything; a store that cannot be read keeps nobody from the health."""
     try:
-        gateway.keys.check(request.scope["headers"])
-    except InvalidKey:
+        await gateway.door.identify(request.scope, fresh=True)
+    except (InvalidKey, TooManyRequests, BooksClosed):
         return False
     return True
 

@@ -20,13 +20,14 @@ class ClientLeft(Exception):
 class Presence:
     """While the block runs, the client's leaving cancels it and ends it with ClientLeft.
 
-    One task per call: uvicorn tells of a disconnect by `receive` alone. The request's body must have been
-    read to its end before.
+    With `cancels=False` his leaving is only noted in `left`. One task per call: uvicorn tells of a disconnect
+    by `receive` alone. The request's body must have been read to its end before.
     """
 
-    def __init__(self, receive: Receive) -> None:
+    def __init__(self, receive: Receive, *, cancels: bool = True) -> None:
         self._receive = receive
-        self._left = False
+        self._cancels = cancels
+        self.left = False
 
     async def __aenter__(self) -> Self:
         loop = asyncio.get_running_loop()
@@ -38,7 +39,7 @@ class Presence:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self._watch.cancel()
-        if not self._left or self._caller is None:
+        if not self.left or not self._cancels or self._caller is None:
             return
         if error is None:  # he left at the very end: take the cancellation that is still on its way
             with suppress(asyncio.CancelledError):
@@ -55,5 +56,6 @@ class Presence:
         while (await self._receive())["type"] != "http.disconnect":
             pass
         if self._caller and not self._caller.done():
-            self._left = True
-            self._caller.cancel()
+            self.left = True
+            if self._cancels:
+                self._caller.cancel()

@@ -58,7 +58,7 @@ class Registry:
                     yield f"{name}:{model.id}", instance, model
 
     def _by_exact_name(self, model: str) -> Instance | None:
-        having = [instance for instance in self.instances.values() if model in instance.model_ids]
+        having = [instance for instance in self.instances.values() if model in instance.by_id]
         claiming = [instance for instance in having if _claims(instance, model)]
         return next(iter(claiming or having), None)
 

@@ -7,10 +7,11 @@ from collections.abc import AsyncIterator
 from contextlib import suppress
 
 from gaud_core.call import Reply
-from gaud_core.errors import ApiError, ProviderError, Unavailable, UpstreamFailed
+from gaud_core.errors import ApiError, BooksClosed, ProviderError, Unavailable, UpstreamFailed
+from gaud_core.gateway.delivery import BrokenAnswer, Delivery
 from gaud_core.gateway.dialects import Dialect, Watch
 from gaud_core.gateway.headers import upstream_headers
-from gaud_core.gateway.outcome import BrokenAnswer, Outcome, Send, send_end, send_more, send_start
+from gaud_core.gateway.outcome import Outcome
 from gaud_core.gateway.sse import EventCutter
 from gaud_core.gateway.whole import WHOLE_BYTES, send_checked, too_long
 
@@ -19,18 +20,19 @@ __all__ = ["relay"]
 _LAST_WORDS_SECS = 1.0
 
 
-async def relay(reply: Reply, dialect: Dialect, watch: Watch, send: Send, outcome: Outcome) -> None:
+async def relay(reply: Reply, dialect: Dialect, watch: Watch, delivery: Delivery, outcome: Outcome) -> None:
     """Send a reply to the client; raise ProviderError only as long as nothing has been sent."""
+    outcome.status, outcome.cost_usd = reply.status, reply.cost_usd
     if isinstance(reply.content, bytes):
-        await send_checked(reply, reply.content, dialect, send, outcome)
+        await send_checked(reply, reply.content, dialect, delivery, outcome)
     elif reply.status < 300 and reply.header("content-type").lower().startswith("text/event-stream"):
-        await _relay_events(reply, reply.content, dialect, watch, send, outcome)
+        await _relay_events(reply, reply.content, dialect, watch, delivery, outcome)
     else:
-        await _relay_whole(reply, reply.content, dialect, send, outcome)
+        await _relay_whole(reply, reply.content, dialect, delivery, outcome)
 
 
 async def _relay_whole(
-    reply: Reply, content: AsyncIterator[bytes], dialect: Dialect, send: Send, outcome: Outcome
+    reply: Reply, content: AsyncIterator[bytes], dialect: Dialect, delivery: Delivery, outcome: Outcome
 ) -> None:
     """Hold the answer back until it is complete and checked, or too long for that."""
     held: list[bytes] = []
@@ -41,85 +43,108 @@ async def _relay_whole(
         if size > WHOLE_BYTES and reply.status >= 300:
             raise too_long(reply)
         if size > WHOLE_BYTES:
-            await _relay_unread(reply, b"".join(held), content, send, outcome)
+            await _relay_unread(reply, b"".join(held), content, delivery, outcome)
             return
-    await send_checked(reply, b"".join(held), dialect, send, outcome)
+    await send_checked(reply, b"".join(held), dialect, delivery, outcome)
 
 
 async def _relay_events(
-    reply: Reply, content: AsyncIterator[bytes], dialect: Dialect, watch: Watch, send: Send, outcome: Outcome
+    reply: Reply,
+    content: AsyncIterator[bytes],
+    dialect: Dialect,
+    watch: Watch,
+    delivery: Delivery,
+    outcome: Outcome,
 ) -> None:
     """Relay a stream; its first bytes are awaited before the status goes out."""
     first = await anext(content, b"")
     if not first:
         raise UpstreamFailed("The upstream answered with an empty stream.")
     if reply.header("content-encoding", "identity").lower() != "identity":
-        await _relay_unread(reply, first, content, send, outcome)
+        await _relay_unread(reply, first, content, delivery, outcome)
         return
-    await send_start(send, reply.status, upstream_headers(reply.headers))
+    await delivery.start(reply.status, upstream_headers(reply.headers))
     cutter = EventCutter()
     try:
-        await _pass_events(first, content, cutter, watch, send)
-        rest = watch.see(cutter.rest())
-        _check_end(watch)
-        if rest:
-            await send_more(send, rest)
-    except ProviderError as error:
-        outcome.fail(error)
-        await _end_broken(error, cutter, dialect, send)
+        await _pass(cutter.feed(first), watch, delivery, outcome)
+        async for piece in content:
+            await _pass(cutter.feed(piece), watch, delivery, outcome)
+        await _pass_rest(cutter.rest(), watch, delivery, outcome)
+        await delivery.end()
+    except (ProviderError, BooksClosed) as error:
+        outcome.usage = watch.usage
+        if isinstance(error, ProviderError):
+            outcome.fail(error)
+        await _end_broken(error, cutter, dialect, delivery)
     except asyncio.CancelledError:  # Gaud is being stopped, or the client has left and hears nothing of this
+        outcome.usage = watch.usage
         with suppress(TimeoutError):
             async with asyncio.timeout(_LAST_WORDS_SECS):
-                await _end_broken(_stopped(), cutter, dialect, send)
+                await _end_broken(_stopped(), cutter, dialect, delivery)
         raise
-    else:
-        if watch.error is not None:
-            outcome.fail(watch.error)
-        await send_end(send)
-    finally:
-        outcome.usage = watch.usage
 
 
-async def _pass_events(
-    first: bytes, content: AsyncIterator[bytes], cutter: EventCutter, watch: Watch, send: Send
-) -> None:
-    if events := watch.see(cutter.feed(first)):
-        await send_more(send, events)
-    async for piece in content:
-        if events := watch.see(cutter.feed(piece)):
-            await send_more(send, events)
+async def _pass(events: bytes, watch: Watch, delivery: Delivery, outcome: Outcome) -> None:
+    """Show whole events to the watch and send what it leaves of them."""
+    shown = watch.see(events)
+    if watch.last:
+        _conclude(watch, outcome)
+    if shown:
+        await delivery.more(shown, last=watch.last)
 
 
-async def _end_broken(error: ApiError, cutter: EventCutter, dialect: Dialect, send: Send) -> None:
+async def _pass_rest(rest: bytes, watch: Watch, delivery: Delivery, outcome: Outcome) -> None:
+    """Send what the upstream left without an empty line behind it, if the stream is complete."""
+    shown = watch.see(rest)
+    _conclude(watch, outcome)
+    if watch.error is None and not watch.complete():
+        outcome.answered = False
+        raise UpstreamFailed(
+            "The upstream ended the stream before it was complete.", code="upstream_broke_off"
+        )
+    if shown:
+        await delivery.more(shown, last=True)
+
+
+def _conclude(watch: Watch, outcome: Outcome) -> None:
+    outcome.usage, outcome.answered = watch.usage, True
+    if watch.error is not None and outcome.error is None:
+        outcome.fail(watch.error)
+
+
+async def _end_broken(error: ApiError, cutter: EventCutter, dialect: Dialect, delivery: Delivery) -> None:
     """Say what happened in an event of its own; what was held back of an unfinished one is dropped."""
     ending = dialect.error_event(error)
-    await send_end(send, b"\n\n" + ending if cutter.torn else ending)
+    await delivery.end_broken(b"\n\n" + ending if cutter.torn else ending)
 
 
 def _stopped() -> ApiError:
     return Unavailable("Gaud was stopped in the middle of this answer. Ask again.", code="gateway_stopped")
 
 
-def _check_end(watch: Watch) -> None:
-    if watch.error is None and not watch.complete():
-        raise UpstreamFailed(
-            "The upstream ended the stream before it was complete.", code="upstream_broke_off"
-        )
-
-
 async def _relay_unread(
-    reply: Reply, begun: bytes, content: AsyncIterator[bytes], send: Send, outcome: Outcome
+    reply: Reply, begun: bytes, content: AsyncIterator[bytes], delivery: Delivery, outcome: Outcome
 ) -> None:
-    """Relay what is too long to hold or compressed unasked: not checked, and not mended when it breaks."""
+    """Relay what is too long to hold or compressed unasked: not checked, and not mended when it breaks.
+
+    With a content-length the last byte is the end, so one piece is held back until the call is booked.
+    """
     headers = upstream_headers(reply.headers)
-    if length := reply.header("content-length"):
+    length = reply.header("content-length")
+    if length:
         headers.append(("content-length", length))
-    await send_start(send, reply.status, headers)
-    await send_more(send, begun)
+    await delivery.start(reply.status, headers)
+    held = begun
     try:
+        if not length:
+            await delivery.more(begun)
+            held = b""
         async for piece in content:
-            await send_more(send, piece)
+            ready, held = (held, piece) if length else (piece, b"")
+            await delivery.more(ready)
     except ProviderError as error:
+        await delivery.more(held)
         outcome.fail(error)
         raise BrokenAnswer from error
-    await send_end(send)
+    outcome.answered = True
+    await delivery.end(held)

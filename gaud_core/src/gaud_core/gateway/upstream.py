@@ -46,7 +46,9 @@ class Upstream:
         except TimeoutError as error:
             raise self._late(error, limits.connect, wait) from None
         except _MISHAPS as error:
-            raise UpstreamFailed(_sentence(self.name, error)) from error
+            failure = UpstreamFailed(_sentence(self.name, error))
+            failure.unsent = isinstance(error, aiohttp.ClientConnectorError)
+            raise failure from error
         headers = tuple((name.lower(), value) for name, value in answer.headers.items())
         pieces = self._pieces(answer, limits, deadline)
         return Reply(answer.status, headers, pieces, aclose=_closer(answer))
@@ -103,7 +105,9 @@ class Upstream:
 
     def _late(self, error: TimeoutError, connect: float, wait: float) -> UpstreamTimeout:
         if isinstance(error, aiohttp.ConnectionTimeoutError):
-            return UpstreamTimeout(f"`{self.name}` could not be reached within {connect:g} s.")
+            failure = UpstreamTimeout(f"`{self.name}` could not be reached within {connect:g} s.")
+            failure.unsent = True
+            return failure
         return UpstreamTimeout(f"`{self.name}` did not begin to answer within {wait:g} s.")
 
     def _stalled(self, limits: Timeouts, *, whole: bool) -> ProviderError:

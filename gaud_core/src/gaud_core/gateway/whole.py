@@ -9,9 +9,10 @@ import attrs
 
 from gaud_core.call import Reply, Usage
 from gaud_core.errors import ProviderError, UpstreamFailed
+from gaud_core.gateway.delivery import Delivery
 from gaud_core.gateway.dialects import Dialect
 from gaud_core.gateway.headers import retry_after, upstream_headers
-from gaud_core.gateway.outcome import Outcome, Send, send_end, send_start
+from gaud_core.gateway.outcome import Outcome
 
 __all__ = ["WHOLE_BYTES", "send_checked", "too_long"]
 
@@ -24,7 +25,9 @@ _UNPACKED_BYTES = 8 * WHOLE_BYTES
 _GZIP_OR_ZLIB = 47  # window bits that make zlib detect the header (zlib manual, inflateInit2)
 
 
-async def send_checked(reply: Reply, answer: bytes, dialect: Dialect, send: Send, outcome: Outcome) -> None:
+async def send_checked(
+    reply: Reply, answer: bytes, dialect: Dialect, delivery: Delivery, outcome: Outcome
+) -> None:
     """Check an answer and send it; raise UpstreamFailed when it is none."""
     plain = _plain(reply, answer)
     if reply.status >= 400:
@@ -38,8 +41,8 @@ async def send_checked(reply: Reply, answer: bytes, dialect: Dialect, send: Send
     headers.append(("content-length", str(len(answer))))
     if outcome.hint:
         headers.append(("x-gaud-hint", outcome.hint))
-    await send_start(send, reply.status, headers)
-    await send_end(send, answer)
+    outcome.answered = True
+    await delivery.whole(reply.status, headers, answer)
 
 
 def too_long(reply: Reply) -> ProviderError:

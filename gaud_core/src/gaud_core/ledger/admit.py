@@ -6,12 +6,14 @@ import hmac
 from typing import Any
 
 from gaud_core.access.rules import model_allowed
-from gaud_core.errors import ApiError, BudgetSpent, InvalidKey, LimitReached, NotAllowed
+from gaud_core.errors import ApiError, BudgetSpent, InvalidKey, LimitReached, NotAllowed, model_not_allowed
 from gaud_core.ledger.periods import until_next_day, until_next_month
 from gaud_core.ledger.standing import HORIZON_SECS, KeyState, Standing
 from gaud_core.ledger.values import Admission, Policy, Remaining, Room, Ticket
 
 __all__ = ["admit"]
+
+_KEPT_MODEL = 500  # a client may send a name of megabytes
 
 
 def admit(wants: Admission, standing: Standing, policy: Policy, worker: str) -> Ticket:
@@ -34,9 +36,7 @@ def _valid_key(wants: Admission, key_id: str, standing: Standing) -> KeyState:
     if key is None or not _is_valid(key, wants, standing.now):
         raise InvalidKey("This key is not valid.")
     if not model_allowed(key.models, wants.instance, wants.model):
-        raise NotAllowed(
-            f"This key may not use the model {wants.model}.", code="model_not_allowed", param="model"
-        )
+        raise model_not_allowed(wants.model)
     return key
 
 
@@ -57,7 +57,7 @@ def _check_window(key: KeyState, wants: Admission, standing: Standing) -> None:
         raise LimitReached(
             "rpm",
             f"This key may make {key.rpm} requests in a minute, and it has made them.",
-            remaining=0,
+            remaining=_remaining(key, standing),
             retry_after=_room_in(key, standing, 1, requests + 1 - key.rpm),
         )
     if key.tpm is not None and tokens + wants.worst.tokens > key.tpm:
@@ -65,7 +65,7 @@ def _check_window(key: KeyState, wants: Admission, standing: Standing) -> None:
             "tpm",
             f"This key may use {key.tpm} tokens in a minute; {max(0, key.tpm - tokens)} are left, "
             f"and this call may take {wants.worst.tokens}.",
-            remaining=max(0, key.tpm - tokens),
+            remaining=_remaining(key, standing),
             retry_after=_room_in(key, standing, 2, tokens + wants.worst.tokens - key.tpm),
         )
 
@@ -84,7 +84,7 @@ def _check_concurrency(key: KeyState, standing: Standing) -> None:
         raise LimitReached(
             "concurrency",
             f"This key may make {key.concurrency} calls at a time, and they are running.",
-            remaining=0,
+            remaining=_remaining(key, standing),
             retry_after=1,
         )
 
@@ -105,14 +105,15 @@ def _check_budgets(key: KeyState, wants: Admission, standing: Standing, policy: 
             left = limit - standing.used.get((key.user_id, period), 0)
             # a call of unknown cost may begin as long as anything is left
             if left < (1 if wants.worst.nanos is None else wants.worst.nanos):
-                raise _spent(name, left, standing.now)
+                raise _spent(name, left, key, standing)
 
 
-def _spent(name: str, left: int, now: int) -> ApiError:
+def _spent(name: str, left: int, key: KeyState, standing: Standing) -> ApiError:
+    now = standing.now
     return BudgetSpent(
         name,
         f"Your {name} budget has no room for this call." if left > 0 else f"Your {name} budget is used up.",
-        remaining=max(0, left),
+        remaining=_remaining(key, standing),
         retry_after=until_next_day(now) if name == "daily" else until_next_month(now),
     )
 
@@ -125,7 +126,7 @@ def _intent(wants: Admission, key: KeyState | None, now: int, worker: str) -> di
         "key_id": key.id if key else None,
         "instance": wants.instance,
         "provider": wants.provider,
-        "model": wants.model,
+        "model": wants.model[:_KEPT_MODEL],
         "endpoint": wants.endpoint,
         "stream": wants.stream,
         "on_disconnect": wants.on_disconnect,

@@ -50,6 +50,10 @@ class Ledger:
         settled: Settled = await self.writer.submit(Closing(ticket.id, settlement))
         return settled
 
+    def settling(self, ticket: Ticket, settlement: Settlement) -> asyncio.Future[Settled]:
+        """As `settle`, begun at once: whoever waits may be cancelled and come back."""
+        return self.writer.submit(Closing(ticket.id, settlement))
+
     def verify(self) -> Report:
         """Recompute every counter from the rows; blocks, so call it in a thread while serving."""
         with self.store.reading() as connection:

@@ -46,7 +46,9 @@ class Exchanges:
         async def send_with_id(message: Message) -> None:
             if message["type"] == "http.response.start":
                 exchange.status = message["status"]
-                message["headers"] = [*message.get("headers", ()), identity]
+                ours = {name for name, _ in exchange.headers}
+                theirs = [pair for pair in message.get("headers", ()) if pair[0] not in ours]
+                message["headers"] = [*theirs, *exchange.headers, identity]
             await send(message)
 
         try:

@@ -30,6 +30,8 @@ class HTTPProvider(Provider[S]):
         | {"idempotency-key", "openai-beta", "traceparent", "tracestate", "user-agent"}
     )
     """The client's headers that go along, in lower case."""
+    cost_header: ClassVar[str] = ""
+    """The header of a whole answer that says what the call has cost in US dollars: `x-acme-cost`."""
     inside: ClassVar[tuple[str, ...]] = ()
     """Beginnings of answer headers that stay inside, in lower case: `("x-acme-",)`."""
 
@@ -68,4 +70,6 @@ class HTTPProvider(Provider[S]):
         url = f"{self.base_url()}/{call.endpoint}"
         request = UpstreamRequest(url, headers, call.body.raw, call.stream, timeouts=self.timeouts())
         reply = await self.ctx.send(request)
-        return attrs.evolve(reply, headers=tuple(pair for pair in reply.headers if not self.hidden(pair[0])))
+        cost = reply.header(self.cost_header) if self.cost_header and not call.stream else ""
+        shown = tuple(pair for pair in reply.headers if not self.hidden(pair[0]))
+        return attrs.evolve(reply, headers=shown, cost_usd=cost or None)

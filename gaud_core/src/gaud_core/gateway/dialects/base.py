@@ -22,6 +22,8 @@ class Watch(Protocol):
     """Tokens, once the stream has told them."""
     error: ProviderError | None
     """What an error event of the upstream said."""
+    last: bool
+    """Whether the event that ends the stream has been seen."""
 
     def see(self, events: bytes) -> bytes:
         """Take whole events and give what the client is to get of them."""
@@ -57,6 +59,7 @@ class PassthroughWatch:
 
     usage: Usage | None = None
     error: ProviderError | None = None
+    last: bool = False
 
     def see(self, events: bytes) -> bytes:
         """Give all of it."""

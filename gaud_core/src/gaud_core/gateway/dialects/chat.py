@@ -63,6 +63,7 @@ class _ChatWatch:
     hide_usage: bool
     usage: Usage | None = None
     error: ProviderError | None = None
+    last: bool = False
     _ended: bool = False
 
     def see(self, events: bytes) -> bytes:
@@ -83,7 +84,7 @@ class _ChatWatch:
     def _keep(self, event: bytes) -> bool:
         data = data_of(event)
         if data == _DONE:
-            self._ended = True
+            self._ended = self.last = True
             return self.error is None  # after an error it would make a broken stream look whole
         chunk = event_of(_chunk, data)
         if chunk is None:

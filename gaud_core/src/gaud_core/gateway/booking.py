@@ -1,0 +1,87 @@
+"""One call in the books: admitted before it goes out, settled once with what it has cost."""
+
+from __future__ import annotations
+
+import asyncio
+
+import attrs
+
+from gaud_core.call import Usage
+from gaud_core.errors import BooksClosed
+from gaud_core.gateway.exchange import Exchange
+from gaud_core.gateway.outcome import Outcome
+from gaud_core.gateway.presence import Presence
+from gaud_core.ledger import Ledger, Settled, Settlement, Ticket, cost_of, nanos_of_usd
+from gaud_core.provider import Price
+
+__all__ = ["CLIENT_LEFT", "Booking"]
+
+CLIENT_LEFT = 499
+"""The status of a call whose client left; nginx's convention."""
+
+_STOPPED = 503
+_NOTHING = Usage()
+_NOT_WRITTEN = "The answer is there, but Gaud cannot write to its books at the moment. Ask again later."
+
+
+@attrs.define(eq=False)
+class Booking:
+    """A call's ticket, and how it is settled."""
+
+    ledger: Ledger
+    ticket: Ticket
+    price: Price | None
+    outcome: Outcome
+    presence: Presence
+    exchange: Exchange
+    _settled: asyncio.Future[Settled] | None = None
+
+    async def close(self) -> None:
+        """Settle the call with what is known now, once; BooksClosed as long as that is not on disk."""
+        if self._settled is None:
+            self._settled = self.ledger.settling(self.ticket, self._settlement())
+        if await asyncio.shield(self._settled) is Settled.DEFERRED:
+            raise BooksClosed(_NOT_WRITTEN, retry_after=5)
+
+    def _settlement(self) -> Settlement:
+        status, error = self._ending()
+        cost, source = self._cost()
+        usage = self.outcome.usage or (_NOTHING if self.outcome.was_free else None)
+        first_byte = self.exchange.fields.get("first_byte_ms")
+        return Settlement(
+            status,
+            cost,
+            source,
+            *_tokens(usage),
+            None if first_byte is None else round(first_byte),
+            round(self.exchange.elapsed_ms()),
+            error,
+        )
+
+    def _ending(self) -> tuple[int | None, str | None]:
+        """Give the status and a code for what went wrong; the words are in the log, which masks secrets."""
+        outcome = self.outcome
+        if self.presence.left:
+            return CLIENT_LEFT, "client_left"
+        if outcome.error is not None:
+            return outcome.error.http_status, outcome.error.error_code or "upstream_error"
+        return (outcome.status, None) if outcome.answered else (_STOPPED, "gateway_stopped")
+
+    def _cost(self) -> tuple[int | None, str]:
+        """Give the cost and its source: what was said, else the price of what was counted, else the worst."""
+        usage = self.outcome.usage
+        said = usage.cost_usd if usage and usage.cost_usd is not None else self.outcome.cost_usd
+        if said is not None and (nanos := nanos_of_usd(said)) is not None:
+            return nanos, "provider"
+        if usage is not None and (usage.input_tokens or usage.output_tokens):  # 0 of both is no count
+            return cost_of(usage, self.price)
+        if self.outcome.was_free:
+            return 0, "none"
+        worst = self.ticket.worst.nanos
+        return worst, "none" if worst is None else "estimated"
+
+
+def _tokens(usage: Usage | None) -> tuple[int | None, int | None, int | None, int | None]:
+    if usage is None:
+        return None, None, None, None
+    return usage.input_tokens, usage.output_tokens, usage.cached_tokens, usage.reasoning_tokens

@@ -1,0 +1,55 @@
+"""The answer on its way to the client; the call is in the books before he can see the answer's end."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, MutableMapping
+from contextlib import suppress
+from typing import Any
+
+import attrs
+
+from gaud_core.errors import BooksClosed
+from gaud_core.gateway.headers import encode
+
+__all__ = ["BrokenAnswer", "Delivery", "Send"]
+
+Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
+
+
+class BrokenAnswer(Exception):
+    """An answer broke after its beginning was sent, so the connection must end without a clean end."""
+
+
+@attrs.frozen(eq=False)
+class Delivery:
+    """ASGI's messages of one answer; `book` settles the call, may raise BooksClosed and be called again."""
+
+    send: Send
+    book: Callable[[], Awaitable[None]]
+
+    async def whole(self, status: int, headers: list[tuple[str, str]], body: bytes) -> None:
+        """Send an answer that is complete; nothing of it if it cannot be booked."""
+        await self.book()
+        await self.start(status, headers)
+        await self.send({"type": "http.response.body", "body": body})
+
+    async def start(self, status: int, headers: list[tuple[str, str]]) -> None:
+        """Send the status and the headers."""
+        await self.send({"type": "http.response.start", "status": status, "headers": encode(headers)})
+
+    async def more(self, piece: bytes, *, last: bool = False) -> None:
+        """Send a piece; waits while the client is slow. The last one waits for the books."""
+        if last:
+            await self.book()
+        await self.send({"type": "http.response.body", "body": piece, "more_body": True})
+
+    async def end(self, piece: bytes = b"") -> None:
+        """Send the end."""
+        await self.book()
+        await self.send({"type": "http.response.body", "body": piece})
+
+    async def end_broken(self, event: bytes) -> None:
+        """Send the event that says what broke, booked or not: what cannot be written is tried again later."""
+        with suppress(BooksClosed):
+            await self.book()
+        await self.send({"type": "http.response.body", "body": event})
