@@ -12,6 +12,7 @@ from .processes import Server, clean_environment, free_port
 MASTER_KEY = "sk-test-master"
 MOCK_TEXT = "Hello from a mocked model: grüße, 你好 😀."
 LONG_TEXT = " ".join(f"word-{number}" for number in range(20_000))
+_PRICES = {"input_cost_per_token": 2.5e-06, "output_cost_per_token": 1e-05}
 
 
 def start_litellm(executable: str, upstream_url: str, folder: Path, port: int | None = None) -> Server:
@@ -40,10 +41,9 @@ def configuration(upstream_url: str) -> dict[str, Any]:
 
 
 def _mock_models() -> list[dict[str, Any]]:
-    priced = {"input_cost_per_token": 2.5e-06, "output_cost_per_token": 1e-05}
     return [
         _model("mock", "openai/mock", mock_response=MOCK_TEXT),
-        _model("mock-priced", "openai/mock-priced", None, mock_response=MOCK_TEXT, **priced),
+        _model("mock-priced", "openai/mock-priced", None, mock_response=MOCK_TEXT, **_PRICES),
         _model("mock-long", "openai/mock-long", mock_response=LONG_TEXT),
         _model("vendor/eu.mock-v2:0", "openai/mock-colon", mock_response=MOCK_TEXT),
         _model("anthropic/*", "anthropic/*", mock_response=MOCK_TEXT),
@@ -56,6 +56,7 @@ def _scripted_models(api_base: str) -> list[dict[str, Any]]:
     tireless = {"allowed_fails": 1_000_000}
     return [
         _model("scripted", "openai/scripted", tireless, api_base=api_base),
+        _model("scripted-priced", "openai/scripted-priced", tireless, api_base=api_base, **_PRICES),
         _model("scripted-hasty", "openai/scripted-hasty", tireless, api_base=api_base, **hasty),
         *[_model("scripted-limited", f"openai/{name}", api_base=api_base, cooldown_time=7) for name in "ab"],
     ]

@@ -61,11 +61,13 @@ def test_what_the_upstream_says_comes_first() -> None:
         ("1e-05", 10_000),
         ("1E-12", 1),
         ("2.5", 2_500_000_000),
+        ("8.250000000000001e-05", 82_500),
+        ("0.00022500000000000002", 225_000),
         *((text, None) for text in ("-1", "NaN", "Infinity", "", "1,5", "1e99999")),
     ],
 )
 def test_dollars_as_upstreams_spell_them(text: str, nanos: int | None) -> None:
-    """Rounded up; no amount is None."""
+    """To the nearest nano-dollar, for floats in text; a little is not nothing, and no amount is None."""
     assert nanos_of_usd(text) == nanos
 
 

@@ -34,6 +34,7 @@ class LiteLLM(HTTPProvider[LiteLLMSettings]):
         {"chat/completions", "completions", "embeddings", "messages", "moderations", "rerank", "responses"}
         | {"audio/speech", "images/generations"}
     )
+    cost_header = "x-litellm-response-cost"  # of whole answers; absent for a model without a price
     # x-ratelimit-*: there LiteLLM also counts its own keys, users and teams.
     inside: ClassVar[tuple[str, ...]] = ("x-litellm-", "llm_provider-", "x-ratelimit-")
 

@@ -1,9 +1,13 @@
-"""What a call costs, and the most that it can cost; whole nano-dollars, rounded up, unknown stays unknown."""
+"""What a call costs, and the most that it can cost: whole nano-dollars, and unknown stays unknown.
+
+What Gaud computes is rounded up. What an upstream says is taken to the nearest nano-dollar: it often is
+a float in text, such as 8.250000000000001e-05.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from decimal import ROUND_CEILING, Decimal, InvalidOperation
+from decimal import ROUND_HALF_EVEN, Decimal, InvalidOperation
 from typing import Any
 
 from gaud_core.call import Usage
@@ -65,12 +69,13 @@ def worst_of(
 
 
 def nanos_of_usd(text: str) -> int | None:
-    """Read dollars as an upstream spells them, upward to a nano-dollar; None for what is no amount."""
+    """Read dollars as an upstream spells them, to the nearest nano-dollar; None for what is no amount."""
     try:
         amount = Decimal(text)
         if not amount.is_finite() or amount < 0 or amount > 1_000_000:
             return None
-        return int((amount * 10**9).to_integral_value(ROUND_CEILING))
+        nanos = int((amount * 10**9).to_integral_value(ROUND_HALF_EVEN))
+        return nanos or (1 if amount else 0)  # little is not nothing
     except (InvalidOperation, ValueError):
         return None
 
