@@ -1,0 +1,1 @@
+"""What Gaud costs, measured on this machine; only ratios within one run count."""
