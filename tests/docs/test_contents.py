@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from gaud_core.app import create_app
-from gaud_core.config import SECTIONS, Config
+from gaud_core.config import SECTIONS, Config, env_prefix
 from gaud_core.settings import options_of
 from gaud_provider_litellm import LiteLLMSettings
 
@@ -23,7 +23,6 @@ README = ROOT / "README.md"
 SOURCE = ROOT / "gaud_core" / "src" / "gaud_core"
 UNSEEN = {
     "error_in_stream": "the log's word for an upstream's error event, which passes as it is",
-    "rate_limit_exceeded": "nothing has a limit yet",
 }
 PLUGINS_OWN = {"provider_crashed", "provider_not_serving", "upstream_unavailable"}
 """Tested with the provider guide, or in gaud_core."""
@@ -72,7 +71,7 @@ def test_every_setting_is_there(page: str) -> None:
     sections = {**SECTIONS, "providers.litellm": LiteLLMSettings}
     for section, cls in sections.items():
         for name, option in options_of(cls).items():
-            variable = f"GAUD_{section.removeprefix('providers.').upper()}_{option.env}"
+            variable = f"{env_prefix(section.removeprefix('providers.'))}{option.env}"
             assert f"| `{section}.{name}` |" in text
             assert f"`{variable}`" in text
 
