@@ -102,6 +102,14 @@ def _users() -> None:
         sa.PrimaryKeyConstraint("id", name=op.f("pk_users")),
         sa.CheckConstraint("role IN ('admin', 'member')", name=op.f("ck_users_role")),
     )
+    op.create_index(
+        "uq_users_name",
+        "users",
+        ["name"],
+        unique=True,
+        sqlite_where=sa.text("deleted_at IS NULL"),
+        postgresql_where=sa.text("deleted_at IS NULL"),
+    )
 
 
 def _windows() -> None:
