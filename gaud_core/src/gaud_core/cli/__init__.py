@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import io
 import sys
 
 import click
@@ -14,10 +15,16 @@ __all__ = ["main"]
 
 EXIT_CONFIG = 2
 _COMMANDS = {
+    "budgets": "Show and set what users may spend.",
     "check": "Read the configuration and report every mistake.",
+    "db": "Copy the database while Gaud serves.",
+    "keys": "List, create, change and revoke keys.",
+    "ledger": "Prove that the books are right; show what a crash has left.",
     "models": "List the models of every configured provider.",
     "providers": "List the installed providers and how they are configured.",
     "serve": "Start the gateway.",
+    "usage": "List calls and what they cost, or add them up.",
+    "users": "List, create and delete users.",
 }
 
 
@@ -49,6 +56,9 @@ def _gaud() -> None:
 
 def main() -> None:
     """Run the command line; mistakes in the configuration end with exit code 2."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):  # a name that the terminal cannot write is no reason to fail
+            stream.reconfigure(errors="backslashreplace")
     try:
         _gaud(prog_name="gaud")
     except ConfigError as error:
