@@ -147,7 +147,7 @@ def test_what_a_killed_process_has_left(shell: Run, store: Store, database: Path
         assert dry.err == "3 open calls of ended processes would be closed.\n"
         assert _state(store, "cut-0") == "open"
         real = shell("ledger", "recover", "--json")
-        assert [call["worst_case"] for call in json.loads(real.out)] == ["0.005", "0.007", None]
+        assert [call["worst_case_usd"] for call in json.loads(real.out)] == ["0.005", "0.007", None]
         assert _state(store, "cut-0") == "lost"
         assert shell("ledger", "recover").out.startswith("Nothing")
         assert _count(store, workers) == 1  # the gateway; no command has joined it

@@ -58,7 +58,7 @@ def test_amounts_are_exact(books: Run, people: People, text: str, nanos: int, sh
     books("budgets", "set", "alice", "--daily", text)
     assert _budget(people).daily_nanos == nanos
     [account] = json.loads(books("budgets", "show", "alice", "--json").out)
-    assert account["day"]["limit"] == shown
+    assert account["daily_limit"] == shown
 
 
 @pytest.mark.parametrize(
@@ -89,16 +89,16 @@ async def test_what_calls_have_used(books: Run, store: Store) -> None:
         await ledger.admit(wants(key))
         [alice, bob] = json.loads(books("budgets", "show", "--json").out)
         shown = books("budgets", "show", "alice", COLUMNS="80").out
-    day, month = alice["day"], alice["month"]
-    assert {name: day[name] for name in ("limit", "spent", "reserved", "left")} == {
-        "limit": "0.01",
+    day, month = alice["today"], alice["this_month"]
+    assert (alice["daily_limit"], alice["monthly_limit"]) == ("0.01", None)
+    assert {name: day[name] for name in ("spent", "reserved", "left")} == {
         "spent": "0.0015",
         "reserved": "0.002",
         "left": "0.0065",
     }
-    assert (month["limit"], month["spent"], month["left"]) == (None, "0.0015", None)
+    assert (month["spent"], month["left"]) == ("0.0015", None)
     assert day["period"].startswith(month["period"])
-    assert (bob["user"], bob["day"]["spent"]) == ("bob", "0")
+    assert (bob["user_name"], bob["today"]["spent"]) == ("bob", "0")
     assert [line.split()[2:] for line in shown.splitlines()[1:]] == [
         ["0.01", "0.0015", "0.002", "0.0065"],
         ["none", "0.0015", "0.002", "none"],
@@ -114,7 +114,7 @@ def test_a_budget_that_is_overdrawn_has_nothing_left(books: Run, people: People,
         row = {"user_id": user, "period": today, "spent_nanos": 7, "reserved_nanos": 0, "pruned_nanos": 0}
         connection.execute(insert(spend).values(row))
     [alice] = json.loads(books("budgets", "show", "--json").out)
-    assert (alice["day"]["spent"], alice["day"]["left"]) == ("0.000000007", "0")
+    assert (alice["today"]["spent"], alice["today"]["left"]) == ("0.000000007", "0")
 
 
 def test_both_budgets_set_at_once(

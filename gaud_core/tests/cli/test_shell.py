@@ -195,8 +195,11 @@ def _read_only(folder: Path, part: str) -> Path:
 
 
 @pytest.mark.parametrize("part", ["file", "folder"])
-def test_a_database_that_cannot_be_written(books: Run, store: Store, part: str) -> None:
-    """Neither the file nor its folder may be written to; one sentence, exit code 2."""
+def test_a_database_that_cannot_be_written(
+    books: Run, store: Store, part: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Neither the file nor its folder may be written to; one sentence at once, exit code 2."""
+    monkeypatch.setattr("gaud_core.store.sqlite._BUSY_SECS", 3600)  # waiting would not help
     for words in COMMANDS:
         books(*words)  # so that all is imported, also where nobody else may read Python
     with tempfile.TemporaryDirectory() as name:
@@ -209,13 +212,18 @@ def test_a_database_that_cannot_be_written(books: Run, store: Store, part: str) 
         assert f"{path} cannot be used as the database: " in ran.err
 
 
-def test_a_locked_database(books: Run, store: Store) -> None:
-    """Somebody else's long transaction is a sentence, too; reading goes on."""
+def test_a_locked_database(books: Run, store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Reading does not wait for somebody else's long transaction; writing does, and then says a sentence."""
+    monkeypatch.setattr("gaud_core.store.sqlite._BUSY_SECS", 0.05)
     People(store).create_user("alice", actor="test")
     with store.writing():
+        assert "alice" in books("users", "list").out
         made = books("users", "create", "bob")
-        assert (made.code, made.out) == (2, "")
-        assert "cannot be used as the database: database is locked." in made.err
+        assert (made.code, made.out) == (1, "")
+        assert made.err == "Gaud cannot write to its database at the moment.\n"
+        recovered = books("ledger", "recover")
+        assert (recovered.code, recovered.out) == (1, "")
+        assert recovered.err == "Gaud cannot use its database at the moment: database is locked.\n"
 
 
 def test_a_configuration_with_a_mistake(books: Run, folder: Path) -> None:

@@ -86,12 +86,12 @@ def test_csv(books: Run) -> None:
     """Every call with a heading, exact money, nothing for what is unknown, and no formula."""
     rows = {row["id"]: row for row in csv.DictReader(io.StringIO(books("usage", "--csv").out))}
     assert len(rows) == 5
-    assert (rows["one"]["cost"], rows["one"]["stream"], rows["one"]["user_name"]) == (
+    assert (rows["one"]["cost_usd"], rows["one"]["stream"], rows["one"]["user_name"]) == (
         "0.0015",
         "false",
         "alice",
     )
-    assert (rows["three"]["cost"], rows["three"]["model"]) == ("", "'=cmd()")
+    assert (rows["three"]["cost_usd"], rows["three"]["model"]) == ("", "'=cmd()")
     assert rows["one"]["admitted_at"].endswith("Z")
     assert rows["five"]["settled_at"] == ""
 
@@ -101,8 +101,8 @@ def test_sums(books: Run) -> None:
     """By user the label is the name; unknown costs are counted and not added."""
     sums = {row["label"]: row for row in json.loads(books("usage", "--by", "user", "--json").out)}
     alice = sums["alice"]
-    assert (alice["calls"], alice["open"], alice["cost"], alice["unknown_cost"]) == (4, 1, "0.003", 1)
-    assert (sums["bob"]["errors"], sums["bob"]["cost"]) == (1, "0")
+    assert (alice["calls"], alice["open"], alice["cost_usd"], alice["unknown_cost"]) == (4, 1, "0.003", 1)
+    assert (sums["bob"]["errors"], sums["bob"]["cost_usd"]) == (1, "0")
     table = books("usage", "--by", "user", COLUMNS="80").out.splitlines()
     assert table[0].split() == ["USER", "CALLS", "ERRORS", "OPEN", "IN", "OUT", "COST", "$", "UNPRICED"]
     assert table[1].split() == ["alice", "4", "0", "1", "67", "16", "0.003", "1"]

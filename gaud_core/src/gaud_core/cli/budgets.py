@@ -88,14 +88,19 @@ def _rows(account: Account) -> Iterator[tuple[str, ...]]:
 
 
 def _as_json(account: Account) -> dict[str, Any]:
-    named = {"user_id": account.user_id, "user": account.user_name}
-    return named | {"day": _purse(account.day), "month": _purse(account.month)}
+    return {
+        "user_id": account.user_id,
+        "user_name": account.user_name,
+        "daily_limit": money(account.day.limit),
+        "monthly_limit": money(account.month.limit),
+        "today": _purse(account.day),
+        "this_month": _purse(account.month),
+    }
 
 
 def _purse(purse: Purse) -> dict[str, Any]:
     return {
         "period": purse.period,
-        "limit": money(purse.limit),
         "spent": money(purse.spent),
         "reserved": money(purse.reserved),
         "left": money(purse.left),

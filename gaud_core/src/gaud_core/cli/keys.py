@@ -206,7 +206,7 @@ def _as_json(key: Key, names: Mapping[str, str]) -> dict[str, Any]:
     return {
         "id": key.id,
         "user_id": key.user_id,
-        "user": names.get(key.user_id),
+        "user_name": names.get(key.user_id),
         "prefix": key.prefix,
         "label": key.label,
         "state": _state(key, _now()),

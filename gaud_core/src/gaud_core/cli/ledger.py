@@ -105,5 +105,5 @@ def _as_json(call: OpenCall) -> dict[str, Any]:
         "user_id": call.user_id,
         "key_id": call.key_id,
         "admitted_at": iso(call.admitted_at),
-        "worst_case": money(call.reserved_nanos),
+        "worst_case_usd": money(call.reserved_nanos),
     }

@@ -173,13 +173,13 @@ def _marks(costs: Iterable[str]) -> str:
 
 
 def _as_json(item: Row | Sums) -> dict[str, Any]:
-    """Give all that is known: money as exact decimal text, times in UTC, None for what is not known."""
+    """Give all that is known by the names of the admin API, but money as exact decimal text."""
     return dict(_written(name, value) for name, value in attrs.asdict(item).items())
 
 
 def _written(name: str, value: Any) -> tuple[str, Any]:
     if name.endswith("_nanos"):
-        return name.removesuffix("_nanos"), money(value)
+        return f"{name.removesuffix('_nanos')}_usd", money(value)
     return name, iso(value) if name.endswith("_at") else value
 
 

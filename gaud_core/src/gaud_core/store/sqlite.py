@@ -81,8 +81,9 @@ def _switch_to_wal(cursor: sqlite3.Cursor) -> None:
         try:
             cursor.execute("PRAGMA journal_mode=WAL")
             return
-        except sqlite3.OperationalError:
-            if time.monotonic() > until:
+        except sqlite3.OperationalError as error:
+            read_only = error.sqlite_errorcode & 0xFF == sqlite3.SQLITE_READONLY
+            if read_only or time.monotonic() > until:
                 raise
             time.sleep(0.01)
 

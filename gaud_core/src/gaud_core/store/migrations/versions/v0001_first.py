@@ -66,6 +66,10 @@ def _calls() -> None:
         sa.PrimaryKeyConstraint("id", name=op.f("pk_calls")),
         sa.CheckConstraint("state IN ('open', 'settled', 'lost')", name=op.f("ck_calls_state")),
     )
+    _indexes_of_calls()
+
+
+def _indexes_of_calls() -> None:
     op.create_index("ix_calls_admitted_at", "calls", ["admitted_at"], unique=False)
     op.create_index("ix_calls_model_admitted_at", "calls", ["model", "admitted_at"], unique=False)
     op.create_index(
