@@ -68,12 +68,21 @@ def test_keys_and_ids_go_into_variables(environ: dict[str, str], database: Path,
 def test_a_key_that_nobody_can_see(environ: dict[str, str], database: Path, folder: Path) -> None:
     """A full disk behind standard output is said, with the command that ends the key."""
     ran = _sh("gaud users create alice >/dev/null; gaud keys create alice >/dev/full", environ, database)
-    assert ran.code != 0
+    assert ran.code == 1
     assert (
         "The key cannot be written: no space left on device. Nobody has seen it: gaud keys revoke key_"
         in ran.err
     )
     assert "Traceback" not in ran.err
+
+
+@pytest.mark.parametrize("words", ["users list", "usage --csv", "keys list --json", "ledger verify"])
+def test_no_room_for_the_output(
+    environ: dict[str, str], store: Store, database: Path, folder: Path, words: str
+) -> None:
+    """A full disk behind standard output is a sentence; exit code 1."""
+    ran = _sh(f"gaud {words} >/dev/full", environ, database)
+    assert (ran.code, ran.err) == (1, "Gaud cannot write any more: no space left on device.\n")
 
 
 def test_without_a_terminal_nothing_is_deleted(shell: Run, store: Store) -> None:

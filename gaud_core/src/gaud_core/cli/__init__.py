@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import importlib
 import io
 import sys
@@ -14,6 +15,7 @@ from gaud_core.errors import ConfigError, GaudError
 __all__ = ["main"]
 
 EXIT_CONFIG = 2
+_NO_ROOM = (errno.ENOSPC, errno.EFBIG, errno.EIO)
 _COMMANDS = {
     "budgets": "Show and set what users may spend.",
     "check": "Read the configuration and report every mistake.",
@@ -66,4 +68,12 @@ def main() -> None:
         sys.exit(EXIT_CONFIG)
     except GaudError as error:
         print(error, file=sys.stderr)
+        sys.exit(1)
+    except OSError as error:
+        if error.errno not in _NO_ROOM:
+            raise
+        from gaud_core.cli.common import drop_output
+
+        drop_output()
+        print(f"Gaud cannot write any more: {str(error.strerror).lower()}.", file=sys.stderr)
         sys.exit(1)

@@ -19,6 +19,7 @@ from gaud_core.settings import Secret
 __all__ = [
     "Setup",
     "config_option",
+    "drop_output",
     "printable",
     "read_setup",
     "screen_width",
@@ -63,6 +64,11 @@ def secrets_of(config: Config) -> Iterator[str]:
         if holder is not None and attrs.has(type(holder)):
             values = (getattr(holder, field.name) for field in attrs.fields(type(holder)))
             yield from (value.reveal() for value in values if isinstance(value, Secret))
+
+
+def drop_output() -> None:
+    """Let what still waits for standard output go nowhere, so that it does not fail again when Python ends."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def table(

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import click
 
 from gaud_core.cli.books import actor, as_json_option, iso, open_people, print_json, when
-from gaud_core.cli.common import config_option, printable, screen_width, table
+from gaud_core.cli.common import config_option, drop_output, printable, screen_width, table
 from gaud_core.cli.params import Moment, Span
 from gaud_core.errors import GaudError
 
@@ -158,6 +158,7 @@ def _show_once(key: Key, text: str) -> None:
     try:
         click.echo(text)
     except OSError as error:
+        drop_output()
         cure = f"Nobody has seen it: gaud keys revoke {key.id}"
         raise GaudError(
             f"The key cannot be written: {(error.strerror or str(error)).lower()}. {cure}"
