@@ -67,7 +67,7 @@ def secrets_of(config: Config) -> Iterator[str]:
 
 
 def drop_output() -> None:
-    """Let what still waits for standard output go nowhere, so that it does not fail again when Python ends."""
+    """Let what still waits for standard output go nowhere, so that it does not fail again at the end."""
     os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 

@@ -191,6 +191,7 @@ def _print_csv(objects: Iterable[Mapping[str, Any]], by: str | None) -> None:
     writer.writerow(names)
     for line in objects:
         writer.writerow([_cell(line[name]) for name in names])
+    sys.stdout.flush()  # a full disk must be noticed here
 
 
 def _cell(value: Any) -> str:
