@@ -17,6 +17,8 @@ import attrs
 import pytest
 
 from gaud_core.cli import main
+from gaud_core.config import Config, Database
+from gaud_core.store import Store, open_store
 
 PLUGIN = '''
 from gaud_core import HTTPProvider, Model, Secret, UpstreamFailed, http_url, option, settings
@@ -117,6 +119,50 @@ def gaud(
     root.setLevel(level)
     for name in {"gaud_acme_test"} & (set(sys.modules) - known):
         del sys.modules[name]
+
+
+@pytest.fixture
+def shell(folder: Path, environ: dict[str, str], database: Path) -> Run:
+    """Run a command in a process of its own: `shell("users", "list", GAUD_X="1")`, without a terminal."""
+
+    def run(*words: str | bytes, **variables: str) -> Ran:
+        done = subprocess.run(
+            [sys.executable, "-m", "gaud_core", *words],
+            cwd=folder,
+            env={**environ, "GAUD_DATABASE_PATH": str(database), **variables},
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
+            check=False,
+            timeout=60,
+        )
+        return Ran(done.returncode, done.stdout, done.stderr)
+
+    return run
+
+
+@pytest.fixture
+def database(tmp_path: Path) -> Path:
+    """Where the database of the commands is; nothing is there yet."""
+    return tmp_path / "books" / "gaud.db"
+
+
+@pytest.fixture
+def books(gaud: Run, database: Path) -> Run:
+    """Run a command in this process on `database`."""
+
+    def run(*words: str, **variables: str) -> Ran:
+        return gaud(*words, **{"GAUD_DATABASE_PATH": str(database), **variables})
+
+    return run
+
+
+@pytest.fixture
+def store(database: Path) -> Iterator[Store]:
+    """The store that the commands use, without rows."""
+    opened = open_store(Config(database=Database(path=database)))
+    yield opened
+    opened.close()
 
 
 @attrs.frozen

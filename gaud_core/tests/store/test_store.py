@@ -28,7 +28,9 @@ OPEN = "import sys; from pathlib import Path; from gaud_core.config import *; fr
 
 
 def _add_user(connection: Connection, number: int) -> None:
-    connection.execute(insert(users).values(id=f"u{number}", name="n", role="member", created_at=number))
+    connection.execute(
+        insert(users).values(id=f"u{number}", name=f"n{number}", role="member", created_at=number)
+    )
 
 
 def _count(store: Store) -> int:

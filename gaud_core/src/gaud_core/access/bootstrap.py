@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 from pathlib import Path
 
@@ -19,6 +20,7 @@ __all__ = ["BOOTSTRAP_KEY", "BOOTSTRAP_USER", "bootstrap"]
 BOOTSTRAP_USER = "user_bootstrap"
 BOOTSTRAP_KEY = "key_bootstrap"
 _FILE = "bootstrap-key.sha256"  # where Gaud kept the one key before it had a store
+_NAME = "Administrator"
 _ACTOR = "bootstrap"
 _DIGEST_BYTES = 32
 
@@ -58,7 +60,7 @@ def _set(connection: Connection, digest: bytes, prefix: str, now: int) -> None:
         return
     if row is None:
         connection.execute(
-            insert(users).values(id=BOOTSTRAP_USER, name="Administrator", role="admin", created_at=now)
+            insert(users).values(id=BOOTSTRAP_USER, name=_free_name(connection), role="admin", created_at=now)
         )
         values = {
             "user_id": BOOTSTRAP_USER,
@@ -68,13 +70,20 @@ def _set(connection: Connection, digest: bytes, prefix: str, now: int) -> None:
         }
         connection.execute(insert(keys).values(id=BOOTSTRAP_KEY, digest=digest, prefix=prefix, **values))
     else:
-        connection.execute(
-            update(users).where(users.c.id == BOOTSTRAP_USER).values(deleted_at=None, role="admin")
-        )
+        back = {"name": _free_name(connection), "deleted_at": None, "role": "admin"}
+        connection.execute(update(users).where(users.c.id == BOOTSTRAP_USER).values(back))
         fresh = {"digest": digest, "prefix": prefix, "revoked_at": None, "expires_at": None}
         unrotated = {"previous_digest": None, "previous_until": None}
         connection.execute(update(keys).where(keys.c.id == BOOTSTRAP_KEY).values(**fresh, **unrotated))
     write_audit(connection, now, _ACTOR, "key.bootstrap", BOOTSTRAP_KEY)
+
+
+def _free_name(connection: Connection) -> str:
+    """Give the name that he is known by, with a number behind it if somebody else has it."""
+    others = (users.c.id != BOOTSTRAP_USER, users.c.deleted_at.is_(None), users.c.name.startswith(_NAME))
+    taken = set(connection.execute(select(users.c.name).where(*others)).scalars())
+    names = (_NAME if number == 1 else f"{_NAME} {number}" for number in itertools.count(1))
+    return next(name for name in names if name not in taken)
 
 
 def _has_key(connection: Connection) -> bool:

@@ -6,12 +6,14 @@ All methods block for a few milliseconds, or until the ledger's transaction is o
 from __future__ import annotations
 
 import json
+import unicodedata
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
 import attrs
-from sqlalchemy import Connection, delete, func, insert, select, update
+from sqlalchemy import Connection, delete, func, insert, or_, select, update
+from sqlalchemy.exc import IntegrityError
 
 from gaud_core.access.values import Budget, Key, KeyLimits, User, digest_of, new_key, shown_of
 from gaud_core.errors import BadRequest, BooksClosed, NotFound
@@ -25,6 +27,8 @@ KEY_COLUMNS = (
     keys.c.revoked_at, keys.c.last_used_at, keys.c.models, keys.c.rpm, keys.c.tpm, keys.c.concurrency,
 )  # fmt: skip
 _PATCHABLE = frozenset({"label", "expires_at", "models", "rpm", "tpm", "concurrency"})
+_LONGEST = 200
+_LISTED = 5
 
 
 @attrs.frozen(eq=False)
@@ -35,15 +39,21 @@ class People:
     clock: Clock = utc_millis
 
     def create_user(self, name: str, role: str = "member", *, actor: str) -> User:
-        """Add a user; BadRequest for a name or a role that cannot be."""
-        if not name.strip() or not name.isprintable():
-            raise BadRequest("A user needs a `name` that can be read.", param="name")
+        """Add a user; BadRequest for a name or a role that cannot be, or a name that is taken."""
+        name = _same(name)
+        if not name or not _readable(name):
+            raise BadRequest(
+                f"A user needs a `name` that can be read, of at most {_LONGEST} characters.", param="name"
+            )
         if role not in {"admin", "member"}:
             raise BadRequest("`role` must be `admin` or `member`.", param="role")
         now = self.clock()
-        user = User(new_id("user", now), name.strip(), role, now)
+        user = User(new_id("user", now), name, role, now)
         with self._changing() as connection:
-            connection.execute(insert(users).values(attrs.asdict(user)))
+            try:
+                connection.execute(insert(users).values(attrs.asdict(user)))
+            except IntegrityError:  # only the index of names can refuse: the id is random
+                raise _taken(name) from None
             write_audit(connection, now, actor, "user.create", user.id, name=user.name, role=role)
         return user
 
@@ -54,8 +64,32 @@ class People:
             rows = connection.execute(query if deleted else query.where(users.c.deleted_at.is_(None)))
             return [User(*row) for row in rows]
 
-    def delete_user(self, user_id: str, *, actor: str) -> None:
-        """End a user and all his keys; his calls stay in the books. The last administrator cannot go."""
+    def find_user(self, name_or_id: str, *, deleted: bool = False) -> User:
+        """Give the user of this id, else the one of this name; NotFound if there is none.
+
+        Names are unique among those who are not deleted. With `deleted` those who are can be found too;
+        BadRequest with their ids if several have had the name and none has it now.
+        """
+        wanted = _same(name_or_id)
+        query = select(users).where(or_(users.c.id == wanted, users.c.name == wanted))
+        found: list[User] = []
+        if _readable(wanted):  # what is not cannot be the name of anybody, nor can every driver take it
+            with self.store.reading() as connection:
+                rows = connection.execute(query if deleted else query.where(users.c.deleted_at.is_(None)))
+                found = [User(*row) for row in rows]
+        matches = [user for user in found if user.id == wanted]
+        matches = matches or [user for user in found if user.deleted_at is None] or found
+        if len(matches) == 1:
+            return matches[0]
+        if matches:
+            raise _ambiguous("deleted users had this name", "user", [user.id for user in matches])
+        raise NotFound("There is no such user.", code="user_not_found")
+
+    def delete_user(self, user_id: str, *, actor: str) -> int:
+        """End a user and all his keys, and say how many; his calls stay in the books.
+
+        The last administrator cannot go.
+        """
         now = self.clock()
         with self._changing() as connection:
             user = _user(connection, user_id)
@@ -63,8 +97,9 @@ class People:
                 raise BadRequest("This is the last administrator. Make another one first.", code="last_admin")
             connection.execute(update(users).where(users.c.id == user_id).values(deleted_at=now))
             theirs = (keys.c.user_id == user_id, keys.c.revoked_at.is_(None))
-            connection.execute(update(keys).where(*theirs).values(revoked_at=now))
+            ended = connection.execute(update(keys).where(*theirs).values(revoked_at=now)).rowcount
             write_audit(connection, now, actor, "user.delete", user_id)
+        return ended
 
     def create_key(
         self,
@@ -78,7 +113,7 @@ class People:
         """Give a user a key; the text is shown this once and kept nowhere."""
         now, text = self.clock(), new_key()
         limits = limits or KeyLimits()
-        _check_limits(attrs.asdict(limits))
+        _check_limits({**attrs.asdict(limits), "label": label, "expires_at": expires_at})
         key = Key(new_id("key", now), user_id, shown_of(text), label, now, expires_at, None, None, limits)
         with self._changing() as connection:
             _user(connection, user_id)
@@ -92,6 +127,25 @@ class People:
         with self.store.reading() as connection:
             rows = connection.execute(query if user_id is None else query.where(keys.c.user_id == user_id))
             return [key_of(row) for row in rows]
+
+    def find_key(self, id_or_label: str) -> Key:
+        """Give the key of this id, else the one key of this label that is not revoked.
+
+        NotFound if there is none; BadRequest with their ids if several keys have the label.
+        """
+        wanted = id_or_label
+        labelled = (keys.c.label == wanted) & keys.c.revoked_at.is_(None)
+        query = select(*KEY_COLUMNS).where(or_(keys.c.id == wanted, labelled)).order_by(keys.c.created_at)
+        found: list[Key] = []
+        if wanted.strip() and _readable(wanted):
+            with self.store.reading() as connection:
+                found = [key_of(row) for row in connection.execute(query)]
+        matches = [key for key in found if key.id == wanted] or found
+        if len(matches) == 1:
+            return matches[0]
+        if matches:
+            raise _ambiguous("keys have this label", "key", [key.id for key in matches])
+        raise NotFound("There is no such key.", code="key_not_found")
 
     def revoke_key(self, key_id: str, *, actor: str) -> Key:
         """End a key now, in every worker: the next admission of each looks at this row."""
@@ -140,23 +194,27 @@ class People:
 
     def set_budget(self, user_id: str, budget: Budget, *, actor: str) -> None:
         """Set both budgets of a user; it counts from the next admission on."""
-        for name, nanos in attrs.asdict(budget).items():
+        self.patch_budget(user_id, attrs.asdict(budget), actor=actor)
+
+    def patch_budget(self, user_id: str, changes: dict[str, int | None], *, actor: str) -> Budget:
+        """Set `daily_nanos`, `monthly_nanos` or both; what is not named stays."""
+        for name, nanos in changes.items():
             if nanos is not None and not 0 <= nanos < 2**62:
                 raise BadRequest("A budget must not be negative, nor beyond all money.", param=name)
         now = self.clock()
         with self._changing() as connection:
             _user(connection, user_id)
+            budget = attrs.evolve(_budget(connection, user_id), **changes)
             connection.execute(delete(budgets).where(budgets.c.user_id == user_id))
             connection.execute(insert(budgets).values(user_id=user_id, **attrs.asdict(budget)))
             write_audit(connection, now, actor, "budget.set", user_id, **attrs.asdict(budget))
+        return budget
 
     def budget(self, user_id: str) -> Budget:
         """Give the budgets of a user."""
-        query = select(budgets.c.daily_nanos, budgets.c.monthly_nanos).where(budgets.c.user_id == user_id)
         with self.store.reading() as connection:
             _user(connection, user_id)
-            row = connection.execute(query).one_or_none()
-            return Budget(*row) if row else Budget()
+            return _budget(connection, user_id)
 
     @contextmanager
     def _changing(self) -> Iterator[Connection]:
@@ -212,9 +270,36 @@ def _live_key(connection: Connection, key_id: str) -> Key:
     return key
 
 
+def _budget(connection: Connection, user_id: str) -> Budget:
+    query = select(budgets.c.daily_nanos, budgets.c.monthly_nanos).where(budgets.c.user_id == user_id)
+    row = connection.execute(query).one_or_none()
+    return Budget(*row) if row else Budget()
+
+
 def _administrators(connection: Connection) -> int:
     query = select(func.count()).where(users.c.role == "admin", users.c.deleted_at.is_(None))
     return connection.execute(query).scalar_one()
+
+
+def _same(name: str) -> str:
+    """Give a name in the one spelling that is kept: é may come as one character or as two."""
+    return unicodedata.normalize("NFC", name).strip()
+
+
+def _readable(text: str) -> bool:
+    return len(text) <= _LONGEST and text.isprintable()
+
+
+def _taken(name: str) -> BadRequest:
+    message = f"There is a user named {name} already. Take another name."
+    return BadRequest(message, status=409, code="name_taken", param="name")
+
+
+def _ambiguous(what: str, kind: str, ids: Sequence[str]) -> BadRequest:
+    some = ", ".join(ids[:_LISTED]) + (", …" if len(ids) > _LISTED else "")
+    return BadRequest(
+        f"{len(ids)} {what}. Give the id of the one that is meant: {some}.", code=f"{kind}_ambiguous"
+    )
 
 
 def _check_limits(values: dict[str, Any]) -> None:
@@ -225,7 +310,13 @@ def _check_limits(values: dict[str, Any]) -> None:
         ):
             raise BadRequest(f"`{name}` must be a whole number that is not negative, or null.", param=name)
     models = values.get("models", ())
-    if not isinstance(models, list | tuple) or not all(isinstance(m, str) and m for m in models):
+    if not isinstance(models, list | tuple) or not all(_is_text(m) and m for m in models):
         raise BadRequest("`models` must be a list of names or globs.", param="models")
-    if not isinstance(values.get("label", ""), str):
-        raise BadRequest("`label` must be text.", param="label")
+    if not _is_text(values.get("label", "")):
+        raise BadRequest(
+            f"`label` must be text that can be read, of at most {_LONGEST} characters.", param="label"
+        )
+
+
+def _is_text(value: object) -> bool:
+    return isinstance(value, str) and _readable(value)

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import errno
 import importlib
+import io
 import sys
 
 import click
@@ -13,11 +15,18 @@ from gaud_core.errors import ConfigError, GaudError
 __all__ = ["main"]
 
 EXIT_CONFIG = 2
+_NO_ROOM = (errno.ENOSPC, errno.EFBIG, errno.EIO)
 _COMMANDS = {
+    "budgets": "Show and set what users may spend.",
     "check": "Read the configuration and report every mistake.",
+    "db": "Copy the database while Gaud serves.",
+    "keys": "List, create, change and revoke keys.",
+    "ledger": "Prove that the books are right; show what a crash has left.",
     "models": "List the models of every configured provider.",
     "providers": "List the installed providers and how they are configured.",
     "serve": "Start the gateway.",
+    "usage": "List calls and what they cost, or add them up.",
+    "users": "List, create and delete users.",
 }
 
 
@@ -49,6 +58,9 @@ def _gaud() -> None:
 
 def main() -> None:
     """Run the command line; mistakes in the configuration end with exit code 2."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):  # a name that the terminal cannot write is no reason to fail
+            stream.reconfigure(errors="backslashreplace")
     try:
         _gaud(prog_name="gaud")
     except ConfigError as error:
@@ -56,4 +68,12 @@ def main() -> None:
         sys.exit(EXIT_CONFIG)
     except GaudError as error:
         print(error, file=sys.stderr)
+        sys.exit(1)
+    except OSError as error:
+        if error.errno not in _NO_ROOM:
+            raise
+        from gaud_core.cli.common import drop_output
+
+        drop_output()
+        print(f"Gaud cannot write any more: {str(error.strerror).lower()}.", file=sys.stderr)
         sys.exit(1)

@@ -20,7 +20,7 @@ from gaud_core.ledger.values import Settlement
 from gaud_core.ledger.workers import Worker
 from gaud_core.store.schema import IS_OPEN, calls
 
-__all__ = ["Alive", "orphans", "recover"]
+__all__ = ["Alive", "left_open", "orphans", "recover"]
 
 Alive = Callable[[Worker, int], bool]
 """Whether a worker still runs at that time."""
@@ -32,17 +32,24 @@ def recover(
     connection: Connection, statements: Statements, now: int, own_id: str | None, alive: Alive
 ) -> list[OpenCall]:
     """Close the open calls of dead workers as lost, take their rows away, and give the calls."""
-    known = workers.others(connection, own_id)
-    living = [worker.id for worker in known if alive(worker, now)]
-    lost = orphans(connection, [*living, *([own_id] if own_id else [])])
+    lost, dead = left_open(connection, now, own_id, alive)
     standing = Standing(connection, statements, now)
     rows = [close(call, "lost", _estimate(call), standing) for call in lost]
     statements.end_call.many(connection, rows)
     standing.flush()
-    for worker in known:
-        if worker.id not in living:
-            workers.leave(connection, worker.id)
+    for worker in dead:
+        workers.leave(connection, worker.id)
     return lost
+
+
+def left_open(
+    connection: Connection, now: int, own_id: str | None, alive: Alive
+) -> tuple[list[OpenCall], list[Worker]]:
+    """Give the open calls that belong to nobody who lives, and the workers that are dead; changes nothing."""
+    known = workers.others(connection, own_id)
+    living = [worker.id for worker in known if alive(worker, now)]
+    dead = [worker for worker in known if worker.id not in living]
+    return orphans(connection, [*living, *([own_id] if own_id else [])]), dead
 
 
 def orphans(connection: Connection, living: list[str]) -> list[OpenCall]:

@@ -7,6 +7,7 @@ from typing import Final
 from sqlalchemy import Connection, Engine, inspect
 
 from gaud_core.errors import ConfigError, Problem
+from gaud_core.store.sqlite import READS
 
 __all__ = ["REVISIONS", "migrate"]
 
@@ -17,7 +18,13 @@ _VERSION_TABLE = "alembic_version"
 
 
 def migrate(engine: Engine, name: str) -> None:
-    """Upgrade the schema under the write lock; ConfigError if a newer Gaud has written to it."""
+    """Upgrade the schema under the write lock; ConfigError if a newer Gaud has written to it.
+
+    Nothing waits for that lock when there is nothing to upgrade.
+    """
+    with engine.connect().execution_options(**{READS: True}) as connection, connection.begin():
+        if _revision(connection) == REVISIONS[-1]:
+            return
     with engine.connect() as connection, connection.begin():
         found = _revision(connection)
         if found == REVISIONS[-1]:

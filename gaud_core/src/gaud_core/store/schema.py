@@ -43,6 +43,9 @@ users: Final = Table(
     Column("deleted_at", BigInteger),
 )
 
+_PRESENT: Final = users.c.deleted_at.is_(None)
+Index("uq_users_name", users.c.name, unique=True, sqlite_where=_PRESENT, postgresql_where=_PRESENT)
+
 keys: Final = Table(
     "keys",
     METADATA,

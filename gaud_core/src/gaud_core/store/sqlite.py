@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import os
 import sqlite3
 import time
@@ -48,14 +49,19 @@ def adding(table: Table, keys: Sequence[str], amounts: Sequence[str]) -> Any:
 
 
 def backup(engine: Engine, path: Path) -> None:
-    """Copy one consistent state to a new file while others write; FileExistsError rather than overwrite."""
+    """Copy one consistent state to a new file while others write.
+
+    FileExistsError rather than overwrite; another OSError if it cannot be written, and then nothing is left.
+    """
     os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o600))
     try:
         with engine.connect() as connection, contextlib.closing(sqlite3.connect(path)) as target:
             driver: Any = connection.connection.driver_connection
             driver.backup(target)  # all pages in one step: one snapshot, and WAL lets writers go on
-    except BaseException:
+    except BaseException as error:
         path.unlink()
+        if isinstance(error, sqlite3.Error):  # no statement of SQLAlchemy's, so it did not translate it
+            raise OSError(errno.EIO, str(error)) from None
         raise
 
 
@@ -75,8 +81,9 @@ def _switch_to_wal(cursor: sqlite3.Cursor) -> None:
         try:
             cursor.execute("PRAGMA journal_mode=WAL")
             return
-        except sqlite3.OperationalError:
-            if time.monotonic() > until:
+        except sqlite3.OperationalError as error:
+            read_only = error.sqlite_errorcode & 0xFF == sqlite3.SQLITE_READONLY
+            if read_only or time.monotonic() > until:
                 raise
             time.sleep(0.01)
 

@@ -66,6 +66,10 @@ def _calls() -> None:
         sa.PrimaryKeyConstraint("id", name=op.f("pk_calls")),
         sa.CheckConstraint("state IN ('open', 'settled', 'lost')", name=op.f("ck_calls_state")),
     )
+    _indexes_of_calls()
+
+
+def _indexes_of_calls() -> None:
     op.create_index("ix_calls_admitted_at", "calls", ["admitted_at"], unique=False)
     op.create_index("ix_calls_model_admitted_at", "calls", ["model", "admitted_at"], unique=False)
     op.create_index(
@@ -101,6 +105,14 @@ def _users() -> None:
         sa.Column("deleted_at", sa.BigInteger(), nullable=True),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_users")),
         sa.CheckConstraint("role IN ('admin', 'member')", name=op.f("ck_users_role")),
+    )
+    op.create_index(
+        "uq_users_name",
+        "users",
+        ["name"],
+        unique=True,
+        sqlite_where=sa.text("deleted_at IS NULL"),
+        postgresql_where=sa.text("deleted_at IS NULL"),
     )
 
 
