@@ -7,7 +7,7 @@ import asyncio
 import attrs
 
 from gaud_core.call import Usage
-from gaud_core.errors import BooksClosed
+from gaud_core.errors import BooksClosed, ProviderError, one_line
 from gaud_core.gateway.exchange import Exchange
 from gaud_core.gateway.outcome import Outcome
 from gaud_core.gateway.presence import Presence
@@ -20,6 +20,7 @@ CLIENT_LEFT = 499
 """The status of a call whose client left; nginx's convention."""
 
 _STOPPED = 503
+_LONGEST_CODE = 100
 _NOTHING = Usage()
 _NOT_WRITTEN = "The answer is there, but Gaud cannot write to its books at the moment. Ask again later."
 
@@ -64,7 +65,7 @@ class Booking:
         if self.presence.left:
             return CLIENT_LEFT, "client_left"
         if outcome.error is not None:
-            return outcome.error.http_status, outcome.error.error_code or "upstream_error"
+            return outcome.error.http_status, _code(outcome.error)
         return (outcome.status, None) if outcome.answered else (_STOPPED, "gateway_stopped")
 
     def _cost(self) -> tuple[int | None, str]:
@@ -79,6 +80,11 @@ class Booking:
             return 0, "none"
         worst = self.ticket.worst.nanos
         return worst, "none" if worst is None else "estimated"
+
+
+def _code(error: ProviderError) -> str:
+    """Give the code in a shape that every database takes; upstreams make up their own."""
+    return one_line(error.error_code or "").strip()[:_LONGEST_CODE] or "upstream_error"
 
 
 def _tokens(usage: Usage | None) -> tuple[int | None, int | None, int | None, int | None]:
