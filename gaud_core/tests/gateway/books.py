@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import contextlib
 import json
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
-from sqlalchemy import event, func, select
+from sqlalchemy import Connection, event, func, select
 
 from gaud_core import Model, Price
 from gaud_core.access import Budget, Door, KeyLimits, People
@@ -142,21 +142,28 @@ def count_of_rows(store: Store, table: Any) -> int:
         return int(connection.execute(select(func.count()).select_from(table)).scalar_one())
 
 
-def broken_store(gaud: Served, pragma: str) -> Any:
-    """Make every connection to a gateway's database, open or new, suffer from a pragma; give the way back."""
-    store = store_of(gaud)
+def impatient(gaud: Served) -> Served:
+    """Let nobody wait for a lock for longer than 50 ms; to be asked for before the first call."""
+    engine = store_of(gaud).engine
+    event.listen(engine, "connect", lambda driver, _: driver.execute("PRAGMA busy_timeout=50"))
+    engine.dispose()
+    return gaud
 
-    def spoil(driver: Any, _: object) -> None:
-        driver.execute(pragma)
 
-    event.listen(store.engine, "connect", spoil)
-    store.engine.dispose()
-    gaud.gateway.ledger.writer._disconnect()
+def broken_store(gaud: Served, trouble: str, cure: str) -> Callable[[], None]:
+    """Let every transaction begin with this statement; give the way to let it begin with the cure instead.
+
+    So each thread spoils and mends its own connection: SQLite allows no other one to touch it.
+    """
+    first = [trouble]
+
+    def spoil(connection: Connection) -> None:
+        connection.exec_driver_sql(first[0])
+
+    event.listen(store_of(gaud).engine, "begin", spoil)
 
     def mend() -> None:
-        event.remove(store.engine, "connect", spoil)
-        store.engine.dispose()
-        gaud.gateway.ledger.writer._disconnect()
+        first[0] = cure
 
     return mend
 

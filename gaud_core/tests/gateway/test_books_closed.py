@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import logging
 from collections.abc import Callable
+from contextlib import ExitStack
 from typing import Any
 
 import attrs
@@ -24,7 +25,20 @@ from gaud_core.testing import (
     sse,
 )
 
-from .books import ADMIN, COST, bearer, broken_store, member, only, priced, rows, settled, store_of, worst
+from .books import (
+    ADMIN,
+    COST,
+    bearer,
+    broken_store,
+    impatient,
+    member,
+    only,
+    priced,
+    rows,
+    settled,
+    store_of,
+    worst,
+)
 from .support import Served, Starter
 from .wire import Answered, chat, post
 
@@ -32,34 +46,26 @@ HELLO = sse(chat_chunk({"content": "Hello"}))
 FINISH = sse(chat_chunk({}, "stop"))
 TOLD = sse(chat_chunk(None, usage=USAGE))
 LONG = json.dumps({"x": "x" * 2_000_000}).encode()
-IMPATIENT = "PRAGMA busy_timeout=20"
 
 
 @pytest.fixture
 def books(serve: Starter, upstream: ScriptedUpstream) -> Served:
     """A gateway with keys and prices, whose ledger tries again soon."""
-    gaud = priced(serve, upstream.url)
+    gaud = impatient(priced(serve, upstream.url))
     gaud.gateway.ledger.writer.retry_secs = 0.01
     return gaud
 
 
 def _locked(gaud: Served) -> Callable[[], None]:
     """Somebody else holds the write lock."""
-    mend = broken_store(gaud, IMPATIENT)
-    lock = store_of(gaud).writing()
-    lock.__enter__()
-
-    def unlock() -> None:
-        lock.__exit__(None, None, None)
-        mend()
-
-    return unlock
+    held = ExitStack()
+    held.enter_context(store_of(gaud).writing())
+    return held.close
 
 
 def _read_only(gaud: Served) -> Callable[[], None]:
     """The file may not be written."""
-    mend: Callable[[], None] = broken_store(gaud, "PRAGMA query_only=ON")
-    return mend
+    return broken_store(gaud, "PRAGMA query_only=ON", "PRAGMA query_only=OFF")
 
 
 TROUBLES = [_locked, _read_only]
@@ -195,7 +201,7 @@ def test_a_client_who_leaves_while_the_books_are_closed(books: Served, upstream:
 def test_a_full_disk(books: Served, upstream: ScriptedUpstream) -> None:
     """Calls go through as long as there is room, then they are refused; each that went out has its row."""
     upstream.default = chat_completion()
-    mend = broken_store(books, "PRAGMA max_page_count=1")
+    mend = broken_store(books, "PRAGMA max_page_count=1", "PRAGMA max_page_count=1000000")
     answers = [books.chat("acme:" + "x" * 400, bearer(ADMIN)) for _ in range(60)]
     good = [answered for answered in answers if answered.status == 200]
     for answered in answers:
@@ -210,7 +216,7 @@ def test_a_full_disk(books: Served, upstream: ScriptedUpstream) -> None:
 def test_a_store_that_cannot_be_read(books: Served) -> None:
     """It is 503 for good keys and wrong ones alike, and keeps nobody from the health."""
     key = member(books)
-    mend = broken_store(books, "no statement at all")
+    mend = broken_store(books, "no statement at all", "SELECT 1")
     answers = [books.chat(headers=bearer(text)) for text in (key, ADMIN, "sk-prx-test-wrong")]
     answers += [books.get(f"/v1/models{name}", bearer(key)) for name in ("", "/acme:m")]
     assert books.get("/health", bearer(key)).status == 200
