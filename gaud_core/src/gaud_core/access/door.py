@@ -47,11 +47,11 @@ class Door:
         `fresh` looks at the store and not at what is remembered for two seconds; ask so wherever no call is
         admitted, because `Ledger.admit` looks at the key itself.
         """
-        if not self.config.auth.enabled:
-            return ANYBODY
         subject = self._certificate(scope)
         if subject is None and self.config.tls_client_cert.require_cert:
             raise InvalidKey(_NO_CERTIFICATE, code="missing_certificate")
+        if not self.config.auth.enabled:
+            return ANYBODY
         key = presented_key(scope["headers"])
         if key is not None:
             found = await self.ring.find(key, fresh=fresh)
