@@ -126,6 +126,7 @@ class Starter:
         self,
         *providers: type[Provider[Any]],
         acme: AcmeSettings | None = None,
+        kind: type[Acme] = Acme,
         breaker: Breaker = NEVER,
         server: Server | None = None,
         key: str | None = None,
@@ -134,9 +135,10 @@ class Starter:
     ) -> Served:
         """Run a gateway until the test ends; `providers` get instances of their own names.
 
-        It is open to all unless an administrator's `key` is given; `sections` are further ones of the file.
+        It is open to all unless an administrator's `key` is given; `kind` serves as `acme`, and `sections`
+        are further ones of the file.
         """
-        found = {cls: GuestSettings() for cls in providers} | ({Acme: acme} if acme else {})
+        found = {cls: GuestSettings() for cls in providers} | ({kind: acme} if acme else {})
         names = {cls.name: values for cls, values in found.items()}
         config = Config(
             server=server or Server(),
@@ -182,6 +184,7 @@ def _running(app: Any, config: Config, stopping: list[threading.Thread]) -> Iter
             log_config=None,
             access_log=False,
             server_header=False,
+            proxy_headers=False,  # as `gaud serve` has it
             timeout_graceful_shutdown=1,
         )
     )

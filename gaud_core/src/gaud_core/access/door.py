@@ -25,6 +25,7 @@ ANYBODY = Identity(None, "admin", None)
 
 _NO_KEY = "No key was sent. Send your Gaud key as `Authorization: Bearer sk-prx-...`."
 _NO_CERTIFICATE = "A client certificate is needed here: connect through the TLS proxy that checks it."
+_NONE = (b"", b"(null)")  # the latter is what Apache writes where there is no certificate
 
 
 @attrs.frozen(eq=False)
@@ -46,11 +47,11 @@ class Door:
         `fresh` looks at the store and not at what is remembered for two seconds; ask so wherever no call is
         admitted, because `Ledger.admit` looks at the key itself.
         """
-        if not self.config.auth.enabled:
-            return ANYBODY
         subject = self._certificate(scope)
         if subject is None and self.config.tls_client_cert.require_cert:
             raise InvalidKey(_NO_CERTIFICATE, code="missing_certificate")
+        if not self.config.auth.enabled:
+            return ANYBODY
         key = presented_key(scope["headers"])
         if key is not None:
             found = await self.ring.find(key, fresh=fresh)
@@ -76,7 +77,7 @@ class Door:
         if not (certificates.enabled or certificates.require_cert) or not self.proxies.is_trusted(scope):
             return None
         values = header_values(scope, certificates.header_name.encode())
-        return values[0] if len(values) == 1 and values[0].strip() else None
+        return values[0] if len(values) == 1 and values[0].strip() not in _NONE else None
 
     async def _named(self, subject: bytes) -> Identity | None:
         name = name_in(subject)

@@ -15,6 +15,7 @@ Address = ipaddress.IPv4Address | ipaddress.IPv6Address
 Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 
 _LONGEST_NAME = 256
+_WELL_ESCAPED = re.compile(r"(?:\\.|[^\\])*")
 _PART = re.compile(r"(?:\\.|[^,+;\\])+")
 _ESCAPED = re.compile(r"\\([ ,+;<>#=])")
 
@@ -72,7 +73,7 @@ def name_in(subject: bytes) -> str | None:
         return None
     if "=" not in text:
         names = [text]
-    elif text.startswith("/") or '"' in text:
+    elif text.startswith("/") or '"' in text or not _WELL_ESCAPED.fullmatch(text):
         return None
     else:
         parts = [part.strip().partition("=") for part in _PART.findall(text)]

@@ -9,7 +9,11 @@ __all__ = ["model_allowed"]
 
 
 def model_allowed(globs: Sequence[str], instance: str, model: str) -> bool:
-    """Whether a glob stands for the model, as `gpt-4o` or as `work:gpt-4o`; no globs allow every model."""
+    """Whether a glob stands for the model; no globs allow every model.
+
+    A glob with a colon is held against `instance:model`, one without against the model alone. If `work:*`
+    were held against the model too, `other:work:x` would be a way to what only `other` serves.
+    """
     if not globs:
         return True
-    return any(fnmatchcase(model, glob) or fnmatchcase(f"{instance}:{model}", glob) for glob in globs)
+    return any(fnmatchcase(f"{instance}:{model}" if ":" in glob else model, glob) for glob in globs)

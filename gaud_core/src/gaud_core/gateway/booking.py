@@ -7,7 +7,7 @@ import asyncio
 import attrs
 
 from gaud_core.call import Usage
-from gaud_core.errors import BooksClosed
+from gaud_core.errors import BooksClosed, ProviderError, one_line
 from gaud_core.gateway.exchange import Exchange
 from gaud_core.gateway.outcome import Outcome
 from gaud_core.gateway.presence import Presence
@@ -20,6 +20,7 @@ CLIENT_LEFT = 499
 """The status of a call whose client left; nginx's convention."""
 
 _STOPPED = 503
+_LONGEST_CODE = 100
 _NOTHING = Usage()
 _NOT_WRITTEN = "The answer is there, but Gaud cannot write to its books at the moment. Ask again later."
 
@@ -46,7 +47,7 @@ class Booking:
     def _settlement(self) -> Settlement:
         status, error = self._ending()
         cost, source = self._cost()
-        usage = self.outcome.usage or (_NOTHING if self.outcome.was_free else None)
+        usage = self._counted() or (_NOTHING if self.outcome.was_free else None)
         first_byte = self.exchange.fields.get("first_byte_ms")
         return Settlement(
             status,
@@ -64,21 +65,31 @@ class Booking:
         if self.presence.left:
             return CLIENT_LEFT, "client_left"
         if outcome.error is not None:
-            return outcome.error.http_status, outcome.error.error_code or "upstream_error"
+            return outcome.error.http_status, _code(outcome.error)
         return (outcome.status, None) if outcome.answered else (_STOPPED, "gateway_stopped")
+
+    def _counted(self) -> Usage | None:
+        """Give the tokens, if the upstream has counted: 0 of both is no count, and some say just that."""
+        usage = self.outcome.usage
+        return usage if usage and (usage.input_tokens or usage.output_tokens) else None
 
     def _cost(self) -> tuple[int | None, str]:
         """Give the cost and its source: what was said, else the price of what was counted, else the worst."""
-        usage = self.outcome.usage
+        usage, counted = self.outcome.usage, self._counted()
         said = usage.cost_usd if usage and usage.cost_usd is not None else self.outcome.cost_usd
         if said is not None and (nanos := nanos_of_usd(said)) is not None:
             return nanos, "provider"
-        if usage is not None and (usage.input_tokens or usage.output_tokens):  # 0 of both is no count
-            return cost_of(usage, self.price)
+        if counted is not None:
+            return cost_of(counted, self.price)
         if self.outcome.was_free:
             return 0, "none"
         worst = self.ticket.worst.nanos
         return worst, "none" if worst is None else "estimated"
+
+
+def _code(error: ProviderError) -> str:
+    """Give the code in a shape that every database takes; upstreams make up their own."""
+    return one_line(error.error_code or "").strip()[:_LONGEST_CODE] or "upstream_error"
 
 
 def _tokens(usage: Usage | None) -> tuple[int | None, int | None, int | None, int | None]:

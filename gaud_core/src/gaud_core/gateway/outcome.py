@@ -7,7 +7,7 @@ from collections.abc import Callable
 import attrs
 
 from gaud_core.call import Usage
-from gaud_core.errors import ProviderError, one_line
+from gaud_core.errors import ApiError, ProviderError, one_line
 
 __all__ = ["Outcome"]
 
@@ -30,8 +30,9 @@ class Outcome:
     """Whether the answer came to its end."""
     error: ProviderError | None = None
 
-    def fail(self, error: ProviderError) -> None:
-        """Note a failure and its cure."""
+    def fail(self, failure: ApiError) -> None:
+        """Note a failure and its cure; a plugin may raise any ApiError, as `Body.json()` does."""
+        error = failure if isinstance(failure, ProviderError) else _of_provider(failure)
         self.error = error
         hint = error.hint or self.explain(error)
         error.hint = one_line(hint) if hint else None
@@ -54,3 +55,7 @@ class Outcome:
     def upstream_failed(self) -> bool:
         """Whether this counts against the upstream: a 5xx, a timeout, a broken answer; never a 4xx."""
         return self.error is not None and self.error.http_status >= 500
+
+
+def _of_provider(error: ApiError) -> ProviderError:
+    return ProviderError(error.message, status=error.http_status, code=error.error_code, hint=error.hint)

@@ -147,4 +147,7 @@ async def _relay_unread(
         outcome.fail(error)
         raise BrokenAnswer from error
     outcome.answered = True
-    await delivery.end(held)
+    try:
+        await delivery.end(held)
+    except BooksClosed as error:  # too late for a 503
+        raise BrokenAnswer from error

@@ -9,7 +9,7 @@ import attrs
 
 from gaud_core.access import Identity
 from gaud_core.call import Body, Call
-from gaud_core.errors import BooksClosed, BudgetSpent, LimitReached, ProviderError
+from gaud_core.errors import ApiError, BooksClosed, BudgetSpent, LimitReached
 from gaud_core.gateway.booking import CLIENT_LEFT, Booking
 from gaud_core.gateway.breaker import Permit
 from gaud_core.gateway.delivery import Delivery, Send
@@ -105,7 +105,9 @@ class CallRoute:
             permit = instance.admit()
             await self._relay(call, instance, client)
             finished = True
-        except ProviderError as error:
+        except BooksClosed:
+            raise  # the call went well, only that it cannot be written
+        except ApiError as error:
             outcome.fail(error)
             finished = True
             raise

@@ -1,0 +1,178 @@
+"""What the tests of the books share: a provider with a price, people with limits, and the rows."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+from collections.abc import Callable, Sequence
+from datetime import UTC, datetime
+from typing import Any
+
+from sqlalchemy import Connection, event, func, select
+
+from gaud_core import Model, Price
+from gaud_core.access import Budget, Door, KeyLimits, People
+from gaud_core.gateway.gateway import Gateway
+from gaud_core.ledger import worst_of
+from gaud_core.store import Store
+from gaud_core.store.schema import calls, keys, users
+from gaud_core.testing import ScriptedUpstream
+
+from .support import Acme, AcmeSettings, Served, Starter, eventually
+from .wire import HeaderLines, Wire
+
+ADMIN = "sk-prx-test-administrator"
+PRICE = Price(input=1_000_000_000, output=2_000_000_000, cache_read=500_000_000)
+"""A token in costs 1000 nano-dollars, one out 2000, a cached one 500."""
+COST = 5 * 1000 + 7 * 2000
+"""What the usage of the scripted answers costs at that price."""
+NOON = int(datetime(2026, 11, 23, 12, tzinfo=UTC).timestamp() * 1000)
+
+
+class Priced(Acme):
+    """Knows the price of `m` and of nothing else; tells a cost in `x-acme-cost`."""
+
+    cost_header = "x-acme-cost"
+
+    def known_models(self) -> Sequence[Model]:
+        """One with a price, two without."""
+        return (Model("m", price=PRICE), Model("free"), Model("other"))
+
+
+class WallClock:
+    """Milliseconds since 1970 that pass when they are told to."""
+
+    def __init__(self, now: int = NOON) -> None:
+        self.now = now
+
+    def __call__(self) -> int:
+        """Give the time."""
+        return self.now
+
+
+def store_of(gaud: Served) -> Store:
+    """The gateway's store."""
+    store = gaud.gateway.store
+    assert store is not None
+    return store
+
+
+def rows(gaud: Served) -> list[Any]:
+    """Every call in the books, the oldest first."""
+    with store_of(gaud).reading() as connection:
+        return list(connection.execute(select(calls).order_by(calls.c.admitted_at, calls.c.id)).fetchall())
+
+
+def settled(gaud: Served, count: int = 1) -> list[Any]:
+    """Wait until there are so many calls and none of them is open, and give them; the books must agree."""
+
+    def all_ended() -> bool:
+        found = rows(gaud)
+        return len(found) >= count and all(row.state != "open" for row in found)
+
+    eventually(all_ended, 10)
+    found = rows(gaud)
+    assert len(found) == count
+    assert gaud.gateway.ledger.verify().clean
+    return found
+
+
+def only(gaud: Served) -> Any:
+    """The one call that was made, when it is settled."""
+    return settled(gaud)[0]
+
+
+def worst(upstream: ScriptedUpstream) -> tuple[int, int]:
+    """The tokens and the cost that are reserved for the last call that the upstream has seen."""
+    body = upstream.calls[-1].body
+    found = worst_of(len(body), json.loads(body), PRICE)
+    assert found.nanos is not None
+    return found.tokens, found.nanos
+
+
+def bearer(key: str) -> HeaderLines:
+    """The header of a key."""
+    return [("authorization", f"Bearer {key}")]
+
+
+def people(gaud: Served) -> People:
+    """The register of a gateway's users, on its clock."""
+    return People(store_of(gaud), gaud.gateway.door.clock)
+
+
+def member(
+    gaud: Served,
+    limits: KeyLimits | None = None,
+    *,
+    name: str = "Ada",
+    budget: Budget | None = None,
+    expires_at: int | None = None,
+) -> str:
+    """Make a user and give the text of his key."""
+    register = people(gaud)
+    user = register.create_user(name, actor="test")
+    if budget:
+        register.set_budget(user.id, budget, actor="test")
+    return register.create_key(user.id, "", limits, expires_at=expires_at, actor="test")[1]
+
+
+def key_id(gaud: Served, name: str = "Ada") -> str:
+    """The id of a user's only key."""
+    query = select(keys.c.id).join(users, users.c.id == keys.c.user_id).where(users.c.name == name)
+    with store_of(gaud).reading() as connection:
+        return str(connection.execute(query).scalar_one())
+
+
+def at(gaud: Served, clock: WallClock) -> Served:
+    """Let a gateway live by this clock."""
+    gateway: Gateway = gaud.gateway
+    gateway.ledger.books.clock = clock
+    gateway.door = Door(store_of(gaud), gateway.config, clock, gateway.door.patience)
+    return gaud
+
+
+def priced(serve: Starter, url: str, **sections: Any) -> Served:
+    """Start a gateway with keys in front of a provider with prices."""
+    return serve(acme=AcmeSettings(url=url), kind=Priced, key=ADMIN, **sections)
+
+
+def count_of_rows(store: Store, table: Any) -> int:
+    """How many rows a table has."""
+    with store.reading() as connection:
+        return int(connection.execute(select(func.count()).select_from(table)).scalar_one())
+
+
+def impatient(gaud: Served) -> Served:
+    """Let nobody wait for a lock for longer than 50 ms; to be asked for before the first call."""
+    engine = store_of(gaud).engine
+    event.listen(engine, "connect", lambda driver, _: driver.execute("PRAGMA busy_timeout=50"))
+    engine.dispose()
+    return gaud
+
+
+def broken_store(gaud: Served, trouble: str, cure: str) -> Callable[[], None]:
+    """Let every transaction begin with this statement; give the way to let it begin with the cure instead.
+
+    So each thread spoils and mends its own connection: SQLite allows no other one to touch it.
+    """
+    first = [trouble]
+
+    def spoil(connection: Connection) -> None:
+        connection.exec_driver_sql(first[0])
+
+    event.listen(store_of(gaud).engine, "begin", spoil)
+
+    def mend() -> None:
+        first[0] = cure
+
+    return mend
+
+
+def before_silence(wire: Wire) -> bytes:
+    """Give what came and was not read yet, once nothing more comes for a moment."""
+    wire.socket.settimeout(0.3)
+    with contextlib.suppress(TimeoutError):
+        while True:
+            wire._more()
+    wire.socket.settimeout(5)
+    return wire._held
