@@ -26,3 +26,12 @@ def served(store: Store) -> Iterator[Served]:
     """The API of one test."""
     with serving(store) as found:
         yield found
+
+
+@pytest.fixture(scope="module")
+def lasting(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
+    """One API for all tests of a module that change nothing."""
+    opened = open_store(Config(database=Database(path=tmp_path_factory.mktemp("admin") / "gaud.db")))
+    with serving(opened) as found:
+        yield found
+    opened.close()

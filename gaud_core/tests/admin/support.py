@@ -28,7 +28,6 @@ from gaud_core.store import Store
 from gaud_core.store.schema import calls
 
 NOON = int(datetime(2026, 11, 23, 12, tzinfo=UTC).timestamp() * 1000)
-ADMIN_KEY = "sk-prx-test-administrator"
 
 
 class Clock:

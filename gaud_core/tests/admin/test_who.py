@@ -2,30 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
 import pytest
 
 from gaud_core.admin.desk import Operation
 from gaud_core.admin.operations import operations
-from gaud_core.store import Store
 
-from .support import Served, serving
+from .support import Served
 
 EVERY = [pytest.param(one, id=f"{one.method} {one.path}") for one in operations()]
 METHODS = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "TRACE"]
-
-
-@pytest.fixture(scope="module")
-def lasting(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
-    """One API for the table; nothing that is asked here may change it."""
-    from gaud_core.config import Config, Database
-    from gaud_core.store import open_store
-
-    store: Store = open_store(Config(database=Database(path=tmp_path_factory.mktemp("who") / "gaud.db")))
-    with serving(store) as served:
-        yield served
-    store.close()
 
 
 def _path(served: Served, operation: Operation) -> str:
@@ -65,8 +50,8 @@ def test_the_table_holds_every_route(lasting: Served) -> None:
     by_path: dict[str, set[str]] = {}
     for operation in operations():
         by_path.setdefault(_path(lasting, operation), set()).add(operation.method)
-    for path, taken in by_path.items():
-        taken |= {"HEAD"} if "GET" in taken else set()
+    for path, named in by_path.items():
+        taken = named | ({"HEAD"} if "GET" in named else set())
         for method in METHODS:
             answer = lasting.nobody.request(method, path)
             if method in taken:

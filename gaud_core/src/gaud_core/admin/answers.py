@@ -1,4 +1,7 @@
-"""What answers hold, made from the values of the register and of the books."""
+"""What answers hold, made from the values of the register and of the books.
+
+Without slots, because msgspec writes the fields of a class with slots in the order of the alphabet.
+"""
 
 from __future__ import annotations
 
@@ -33,7 +36,7 @@ __all__ = [
 Time = Annotated[str, Meta(extra_json_schema={"format": "date-time"})]
 
 
-@attrs.frozen(kw_only=True)
+@attrs.frozen(kw_only=True, slots=False)
 class UserAnswer:
     """A user."""
 
@@ -48,7 +51,7 @@ class UserAnswer:
         return cls(id=user.id, name=user.name, role=user.role, created_at=iso(user.created_at))
 
 
-@attrs.frozen(kw_only=True)
+@attrs.frozen(kw_only=True, slots=False)
 class KeyAnswer:
     """A key without its text; `prefix` is how the text begins."""
 
@@ -71,7 +74,7 @@ class KeyAnswer:
         return cls(**_key_fields(key))
 
 
-@attrs.frozen(kw_only=True)
+@attrs.frozen(kw_only=True, slots=False)
 class ShownKey(KeyAnswer):
     """A key with its text, which is shown this once and kept nowhere."""
 
@@ -83,7 +86,7 @@ class ShownKey(KeyAnswer):
         return cls(**_key_fields(key), key=text)
 
 
-@attrs.frozen(kw_only=True)
+@attrs.frozen(kw_only=True, slots=False)
 class PeriodAnswer:
     """One day or month in UTC, in US dollars; `reserved` is what running calls may still take."""
 
@@ -94,7 +97,7 @@ class PeriodAnswer:
     resets_at: Time
 
 
-@attrs.frozen(kw_only=True)
+@attrs.frozen(kw_only=True, slots=False)
 class BudgetAnswer:
     """The budgets of a user in US dollars, null for none, and what is used of them."""
 
@@ -116,7 +119,7 @@ class BudgetAnswer:
         )
 
 
-@attrs.frozen(kw_only=True)
+@attrs.frozen(kw_only=True, slots=False)
 class CallAnswer:
     """One call in the books; null is unknown, never 0. `cost_source` says who told the cost."""
 
@@ -153,7 +156,7 @@ class CallAnswer:
         return cls(**fields)
 
 
-@attrs.frozen(kw_only=True)
+@attrs.frozen(kw_only=True, slots=False)
 class SumsAnswer:
     """Calls added up; null means that not one of them has told the number.
 
@@ -181,7 +184,7 @@ class SumsAnswer:
         return cls(cost_usd=usd(fields.pop("cost_nanos")), **fields)
 
 
-@attrs.frozen(kw_only=True)
+@attrs.frozen(kw_only=True, slots=False)
 class AuditEntry:
     """One change; `detail` depends on the action and holds no secret."""
 
@@ -199,7 +202,7 @@ class AuditEntry:
         return cls(**{**fields, "at": iso(change.at), "detail": dict(change.detail)})
 
 
-@attrs.frozen(kw_only=True)
+@attrs.frozen(kw_only=True, slots=False)
 class UserList:
     """One page of users, the oldest first."""
 
@@ -209,7 +212,7 @@ class UserList:
     total: int
 
 
-@attrs.frozen(kw_only=True)
+@attrs.frozen(kw_only=True, slots=False)
 class KeyList:
     """One page of keys, the oldest first."""
 
@@ -219,7 +222,7 @@ class KeyList:
     total: int
 
 
-@attrs.frozen(kw_only=True)
+@attrs.frozen(kw_only=True, slots=False)
 class CallList:
     """One page of calls, the newest first."""
 
@@ -229,7 +232,7 @@ class CallList:
     total: int
 
 
-@attrs.frozen(kw_only=True)
+@attrs.frozen(kw_only=True, slots=False)
 class SumsList:
     """One page of sums: the newest day first, or else what has cost most."""
 
@@ -239,7 +242,7 @@ class SumsList:
     total: int
 
 
-@attrs.frozen(kw_only=True)
+@attrs.frozen(kw_only=True, slots=False)
 class AuditList:
     """One page of changes, the newest first."""
 

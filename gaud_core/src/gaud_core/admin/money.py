@@ -64,7 +64,7 @@ def _nanos(amount: Decimal) -> int:
     if not amount:
         return 0
     if len(digits) > _MOST_DIGITS:
-        raise ValueError("has too many digits")
+        raise ValueError("must not have that many digits")
     number = int("".join(map(str, digits)))
     shift = int(exponent) + _PLACES
     if shift >= 0:

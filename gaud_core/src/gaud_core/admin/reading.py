@@ -20,6 +20,8 @@ __all__ = ["NAMES", "named", "read_body", "read_query"]
 NAMES: Final = {"from_": "from"}
 """How a field is spelled outside, where it cannot be spelled so in Python."""
 
+_MOST_WHOLE = 2**63
+
 _WHERE = re.compile(r"(?P<what>.*?)(?: - at `\$(?P<path>.*)`)?", re.DOTALL)
 _MISSING = re.compile(r"Object missing required field `(.+)`")
 
@@ -61,7 +63,7 @@ def _object(raw: bytes) -> dict[str, Any]:
         raise BadRequest("The request has no body. Send a JSON object.")
     try:
         msgspec.json.decode(raw)  # strict about UTF-8, surrogates and the grammar, which json is not
-        found = json.loads(raw.decode(), parse_float=Decimal, object_pairs_hook=_without_twins)
+        found = json.loads(raw.decode(), parse_float=_number, object_pairs_hook=_without_twins)
     except UnicodeDecodeError as error:
         raise BadRequest(f"The request body is not valid UTF-8: {error.reason}.") from None
     except RecursionError:
@@ -72,6 +74,13 @@ def _object(raw: bytes) -> dict[str, Any]:
     if not isinstance(found, dict):
         raise BadRequest("The request body must be a JSON object.")
     return found
+
+
+def _number(text: str) -> int | Decimal:
+    """Read a number that is written with a point or an exponent: to JSON, `5.0` is a whole number."""
+    number = Decimal(text)
+    is_whole = abs(number) < _MOST_WHOLE and number == number.to_integral_value()
+    return int(number) if is_whole else number
 
 
 def _without_twins(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
@@ -129,7 +138,7 @@ def _mistake(what: str, choices: Sequence[str]) -> str:
         return what
     if "matching regex" in what:
         return "is not written as it must be, or holds characters that cannot be used"
-    return "cannot be used: " + what[:1].lower() + what[1:]
+    return "cannot be used: " + what[:1].lower() + what[1:].replace("decimal", "number")
 
 
 def _choices(into: type, field: str) -> Sequence[str]:
