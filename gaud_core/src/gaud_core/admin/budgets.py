@@ -1,0 +1,34 @@
+"""Budgets, and what is used of them."""
+
+from __future__ import annotations
+
+import attrs
+from msgspec import UnsetType
+
+from gaud_core.admin.answers import BudgetAnswer
+from gaud_core.admin.desk import Ask
+from gaud_core.admin.money import Amount
+from gaud_core.admin.requests import BudgetChange
+from gaud_core.ledger.spent import spent_by
+
+__all__ = ["set_budget", "show_budget"]
+
+
+def show_budget(ask: Ask) -> BudgetAnswer:
+    """Give the budgets of a user and where he stands."""
+    budget = ask.desk.people.budget(ask.id)
+    return BudgetAnswer.of(ask.id, budget, *spent_by(ask.desk.store, ask.id, ask.desk.clock()))
+
+
+def set_budget(ask: Ask) -> BudgetAnswer:
+    """Set what is named; a limit that somebody forgot to name must not vanish."""
+    change: BudgetChange = ask.body
+    given = {"monthly_nanos": change.monthly_limit, "daily_nanos": change.daily_limit}
+    nanos = {name: _nanos(amount) for name, amount in given.items() if not isinstance(amount, UnsetType)}
+    people = ask.desk.people
+    people.set_budget(ask.id, attrs.evolve(people.budget(ask.id), **nanos), actor=ask.actor)
+    return show_budget(ask)
+
+
+def _nanos(amount: Amount | None) -> int | None:
+    return None if amount is None else amount.nanos

@@ -1,0 +1,147 @@
+"""What the OpenAPI document says of the routes outside the admin API; tests hold it against their answers.
+
+Calls pass through Gaud as they are, so only what Gaud itself reads is described.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Annotated, Any, Literal
+
+import attrs
+from msgspec import Meta
+
+__all__ = ["ErrorAnswer", "public_classes", "public_paths"]
+
+
+@attrs.frozen(kw_only=True)
+class ErrorDetail:
+    """What went wrong: `message` is a sentence, `code` for programs, `param` the part that is meant."""
+
+    message: str
+    type: str
+    param: str | None
+    code: str | None
+
+
+@attrs.frozen(kw_only=True)
+class ErrorAnswer:
+    """OpenAI's error envelope."""
+
+    error: ErrorDetail
+
+
+@attrs.frozen(kw_only=True)
+class ModelAnswer:
+    """A model, with whatever else its provider says of it."""
+
+    id: str
+    object: Literal["model"]
+    created: int
+    owned_by: str
+
+
+@attrs.frozen(kw_only=True)
+class ModelList:
+    """The models that the key may use."""
+
+    object: Literal["list"]
+    data: Sequence[ModelAnswer]
+
+
+@attrs.frozen(kw_only=True)
+class ProviderHealth:
+    """One provider instance."""
+
+    name: str
+    provider: str | None
+    stage: str
+    healthy: bool | None
+    detail: str | None
+    breaker: str
+    models: int
+    latency_ms: float | None
+    last_error: str | None
+    last_error_at: str | None
+
+
+@attrs.frozen(kw_only=True)
+class HealthAnswer:
+    """The gateway and its providers."""
+
+    status: Literal["ok", "degraded"]
+    version: str
+    providers: Sequence[ProviderHealth]
+
+
+@attrs.frozen(kw_only=True)
+class ChatRequest:
+    """OpenAI's request; Gaud reads these fields and passes all of them on as they are."""
+
+    model: Annotated[str, Meta(pattern="[^\\s]", description="A name of `/v1/models`.", examples=["gpt-4o"])]
+    messages: Sequence[dict[str, Any]]
+    stream: bool | None = None
+
+
+@attrs.frozen(kw_only=True)
+class ChatAnswer:
+    """The upstream's answer as it is."""
+
+
+def public_classes() -> Sequence[type]:
+    """The classes that `public_paths` refers to."""
+    return [ModelList, ModelAnswer, HealthAnswer, ChatRequest, ChatAnswer]
+
+
+def public_paths() -> dict[str, Any]:
+    """Describe the routes for callers."""
+    model = {"name": "model", "in": "path", "required": True, "schema": {"type": "string"}}
+    return {
+        "/v1/chat/completions": {"post": _chat()},
+        "/v1/models": {
+            "get": _get("list_models", "List the models that the key may use", ModelList, (401, 429, 503))
+        },
+        "/v1/models/{model}": {
+            "parameters": [{**model, "description": "May hold slashes and colons."}],
+            "get": _get("get_model", "Show a model", ModelAnswer, (401, 403, 404, 429, 503)),
+        },
+        "/health": {
+            "get": {**_get("get_health", "Show whether all is well", HealthAnswer, ()), "security": [{}]}
+        },
+    }
+
+
+def _get(name: str, summary: str, answer: type, errors: Sequence[int]) -> dict[str, Any]:
+    return {
+        "operationId": name,
+        "summary": summary,
+        "tags": ["gateway"],
+        "responses": {
+            "200": {"description": summary, "content": {"application/json": _schema(answer)}},
+            **_errors(errors),
+        },
+    }
+
+
+def _chat() -> dict[str, Any]:
+    content = {"application/json": _schema(ChatAnswer), "text/event-stream": {"schema": {"type": "string"}}}
+    other = "The upstream's own error, as it is."
+    return {
+        "operationId": "create_chat_completion",
+        "summary": "Ask a model",
+        "tags": ["gateway"],
+        "requestBody": {"required": True, "content": {"application/json": _schema(ChatRequest)}},
+        "responses": {
+            "200": {"description": "The answer, whole or as a stream.", "content": content},
+            **_errors((400, 401, 403, 404, 413, 415, 429, 502, 503, 504)),
+            "default": {"description": other},
+        },
+    }
+
+
+def _errors(statuses: Sequence[int]) -> dict[str, Any]:
+    return {str(status): {"$ref": f"#/components/responses/Error{status}"} for status in statuses}
+
+
+def _schema(kind: type) -> dict[str, Any]:
+    return {"schema": {"$ref": f"#/components/schemas/{kind.__name__}"}}
