@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import logging
 import os
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, MutableMapping, Sequence
 from contextlib import asynccontextmanager
+from typing import Any
 
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
@@ -15,7 +16,8 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import BaseRoute, Route
 
-from gaud_core.access import bootstrap
+from gaud_core.access import Identity, People, bootstrap
+from gaud_core.admin import Desk, admin_routes
 from gaud_core.config import Config
 from gaud_core.errors import ApiError, MethodNotAllowed, NotFound, one_line
 from gaud_core.gateway.dialects import ENDPOINTS
@@ -53,7 +55,7 @@ def create_app(
             opened.close()
 
     app = Starlette(
-        routes=list(_routes(gateway)),
+        routes=list(_routes(gateway, opened)),
         middleware=list(_middleware(config)),
         exception_handlers={ApiError: _api_error, HTTPException: _http_error},
         lifespan=lifespan,
@@ -71,7 +73,7 @@ def _open(config: Config) -> Store:
     return opened
 
 
-def _routes(gateway: Gateway) -> Sequence[BaseRoute]:
+def _routes(gateway: Gateway, store: Store) -> Sequence[BaseRoute]:
     calls = [(endpoint, CallRoute(gateway, endpoint)) for endpoint in ENDPOINTS]
     return [
         *(Route(f"/v1/{endpoint}", call, methods=["POST"]) for endpoint, call in calls),
@@ -79,7 +81,13 @@ def _routes(gateway: Gateway) -> Sequence[BaseRoute]:
         Route("/v1/models/{model:path}", retrieve_model(gateway)),
         Route("/health", health(gateway)),
         Route("/", front_door(gateway)),
+        *admin_routes(Desk(People(store), store, _administrator(gateway))),
     ]
+
+
+def _administrator(gateway: Gateway) -> Callable[[MutableMapping[str, Any]], Awaitable[Identity]]:
+    """Ask the door, which is there once the gateway has started."""
+    return lambda scope: gateway.door.administrator(scope)
 
 
 def _middleware(config: Config) -> Sequence[Middleware]:

@@ -6,7 +6,7 @@ import contextlib
 import socket
 import threading
 import time
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 from typing import Any
 
@@ -18,11 +18,11 @@ from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
 from starlette.middleware import Middleware
 
-from gaud_core.access import Identity, KeyRing, People
+from gaud_core.access import Door, People
 from gaud_core.admin import Desk, admin_routes
-from gaud_core.admin.desk import Scope
 from gaud_core.app import _api_error, _http_error
-from gaud_core.errors import ApiError, NotAllowed
+from gaud_core.config import Config
+from gaud_core.errors import ApiError
 from gaud_core.observe.exchanges import Exchanges
 from gaud_core.store import Store
 from gaud_core.store.schema import calls
@@ -77,18 +77,6 @@ class Served:
         return self.people.create_key(user, actor="test")[0].id
 
 
-def administrator(ring: KeyRing) -> Callable[[Scope], Awaitable[Identity]]:
-    """The check that the gateway brings along."""
-
-    async def check(scope: Scope) -> Identity:
-        found = await ring.identify(scope["headers"], fresh=True)
-        if not found.is_admin:
-            raise NotAllowed("This needs an administrator's key.", code="admin_required")
-        return found
-
-    return check
-
-
 def make_app(desk: Desk) -> Starlette:
     """The routes with what stands around them in the gateway."""
     app = Starlette(
@@ -128,7 +116,7 @@ def serving(store: Store, desk: Callable[[Desk], Desk] = lambda desk: desk) -> I
     root = people.create_user("Root", "admin", actor="test")
     guest = people.create_user("Guest", actor="test")
     texts = [people.create_key(user.id, actor="test")[1] for user in (root, guest)]
-    made = desk(Desk(people, store, administrator(KeyRing(store, clock)), clock))
+    made = desk(Desk(people, store, Door(store, Config(), clock).administrator, clock))
     with contextlib.ExitStack() as stack:
         url = stack.enter_context(running(make_app(made)))
         sent = [{"authorization": f"Bearer {text}"} for text in texts]

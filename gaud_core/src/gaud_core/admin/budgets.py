@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import attrs
 from msgspec import UnsetType
 
 from gaud_core.admin.answers import BudgetAnswer
@@ -25,8 +24,7 @@ def set_budget(ask: Ask) -> BudgetAnswer:
     change: BudgetChange = ask.body
     given = {"monthly_nanos": change.monthly_limit, "daily_nanos": change.daily_limit}
     nanos = {name: _nanos(amount) for name, amount in given.items() if not isinstance(amount, UnsetType)}
-    people = ask.desk.people
-    people.set_budget(ask.id, attrs.evolve(people.budget(ask.id), **nanos), actor=ask.actor)
+    ask.desk.people.patch_budget(ask.id, nanos, actor=ask.actor)
     return show_budget(ask)
 
 

@@ -15,8 +15,8 @@ from gaud_core.admin.desk import Ask, Desk, Operation, Scope
 from gaud_core.admin.money import Usd
 from gaud_core.admin.reading import read_body, read_query
 from gaud_core.errors import BadRequest, BodyTooLarge, BooksClosed
+from gaud_core.gateway.delivery import Send
 from gaud_core.gateway.intake import read_body as receive_body
-from gaud_core.gateway.outcome import Send
 from gaud_core.gateway.presence import ClientLeft, Receive
 from gaud_core.store import store_failed
 
