@@ -87,7 +87,11 @@ def _routes(gateway: Gateway, store: Store) -> Sequence[BaseRoute]:
 
 def _administrator(gateway: Gateway) -> Callable[[MutableMapping[str, Any]], Awaitable[Identity]]:
     """Ask the door, which is there once the gateway has started."""
-    return lambda scope: gateway.door.administrator(scope)
+
+    async def administrator(scope: MutableMapping[str, Any]) -> Identity:
+        return await gateway.door.administrator(scope)
+
+    return administrator
 
 
 def _middleware(config: Config) -> Sequence[Middleware]:

@@ -94,7 +94,8 @@ def _statements(gaud: Served) -> Iterator[list[str]]:
 @pytest.mark.parametrize("page", [False, True])
 def test_every_way_to_send_a_key(gaud: Served, headers: list[tuple[str, str]], page: bool) -> None:
     """OpenAI's, Anthropic's and Google's, for calls and for pages."""
-    sent = [(name, value.format(member(gaud))) for name, value in headers]
+    key = member(gaud)
+    sent = [(name, value.format(key)) for name, value in headers]
     answered = gaud.get("/v1/models", sent) if page else gaud.chat(headers=sent)
     assert answered.status == 200
 
