@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import socket
+import time
 from typing import Any
 
 import pytest
@@ -90,6 +92,26 @@ def test_answers_are_kept_by_nobody(served: Served) -> None:
         served.admin.get("/admin/usage", headers={"accept": "text/csv"}).headers["cache-control"]
         == "no-store"
     )
+
+
+def test_a_client_who_leaves_in_the_middle_changes_nothing(
+    served: Served, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Half a body makes nobody, and is no failure of Gaud's: the log has nginx's 499."""
+    head = {"authorization": served.admin.headers["authorization"], "content-length": "1000", **JSON}
+    lines = "".join(f"{name}: {value}\r\n" for name, value in {"host": "x", **head}.items())
+    with (
+        caplog.at_level("INFO", "gaud.calls"),
+        socket.create_connection(("127.0.0.1", int(served.url.rpartition(":")[2]))) as client,
+    ):
+        client.sendall(f'POST {USERS} HTTP/1.1\r\n{lines}\r\n{{"name": "Ada"'.encode())
+        time.sleep(0.1)  # nobody can see from outside that the server waits for the rest
+        client.close()
+        deadline = time.monotonic() + 5
+        while not caplog.records and time.monotonic() < deadline:
+            time.sleep(0.01)
+    assert [getattr(record, "fields", {}).get("status") for record in caplog.records] == [499]
+    assert served.ok("GET", USERS)["total"] == 2
 
 
 anything: Any = st.recursive(

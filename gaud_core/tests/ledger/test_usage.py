@@ -267,6 +267,7 @@ def test_an_unknown_group_is_refused(store: Store) -> None:
         UsageFilter(key_id="key", since=NOON, until=NOON + DAY_MS),
         UsageFilter(since=NOON, until=NOON + DAY_MS),
         UsageFilter(user_id="ada"),
+        UsageFilter(key_id="key"),
         UsageFilter(model="gpt-4o", status="error"),
     ],
 )
