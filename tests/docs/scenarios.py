@@ -67,12 +67,14 @@ def play(folder: Path) -> Told:
     with contextlib.ExitStack() as stack, ThreadPoolExecutor(4) as pool:
         upstream = stack.enter_context(litellm())
         limits = "timeout_secs = 1\n[server]\nmax_body_bytes = 500\n"
+        limits += '[budget]\nunpriced = "refuse"\n'
         main = _started(folder / "main", stack, LITELLM.format(url=upstream.url) + limits)
         gauds = [main, *(start(folder / start.__name__, stack) for start in _SCENARIOS)]
         for gaud in gauds:
             _converse(gaud, told)
         outputs = [pool.submit(command, *words) for words in _commands(folder, main)]
         _requests(main, told)
+        _people(main, told)
         _failures(main, upstream, told)
         for output in outputs:
             told.hear(output.result())
@@ -167,6 +169,29 @@ def _requests(gaud: Gaud, told: Told) -> None:
     with socket.create_connection(("127.0.0.1", int(gaud.url.rpartition(":")[2]))) as raw:
         raw.sendall(b"no HTTP\r\n\r\n")
         told.codes.add((400, "invalid_http" if b"invalid_http" in raw.recv(4096) else ""))
+
+
+def _people(gaud: Gaud, told: Told) -> None:
+    """Make a user with a budget and keys, and go beyond each limit of theirs."""
+
+    def key(*words: str) -> str:
+        said = command(gaud.folder, "keys", "create", "alice", *words)
+        return max((word for word in said.split() if word.startswith("sk-prx-")), key=len)
+
+    body = {"messages": [{"role": "user", "content": "Hello!"}]}
+
+    def chat(text: str, model: str = "litellm:gpt-4o") -> None:
+        told.see(gaud.ask("POST", "/v1/chat/completions", key=text, json={"model": model, **body}))
+
+    command(gaud.folder, "users", "create", "alice")
+    narrow, slow, plain = key("--model", "gpt-5*"), key("--rpm", "1"), key()
+    chat(narrow)
+    chat(slow)
+    chat(slow)
+    told.see(gaud.ask("GET", "/admin/users", key=plain))
+    command(gaud.folder, "budgets", "set", "alice", "--daily", "0.000001")
+    chat(plain)
+    chat(plain, "litellm:anthropic/claude-3-haiku")
 
 
 def _failures(gaud: Gaud, upstream: ScriptedUpstream, told: Told) -> None:

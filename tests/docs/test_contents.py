@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from gaud_core.app import create_app
-from gaud_core.config import SECTIONS, Config, env_prefix
+from gaud_core.config import SECTIONS, Config, Data, env_prefix
 from gaud_core.settings import options_of
 from gaud_provider_litellm import LiteLLMSettings
 
@@ -24,8 +24,13 @@ SOURCE = ROOT / "gaud_core" / "src" / "gaud_core"
 UNSEEN = {
     "error_in_stream": "the log's word for an upstream's error event, which passes as it is",
 }
-PLUGINS_OWN = {"provider_crashed", "provider_not_serving", "upstream_unavailable"}
+PLUGINS_OWN = {"provider_crashed", "provider_not_serving", "upstream_unavailable"} | {
+    "books_unavailable",
+    "missing_certificate",
+    "too_many_wrong_keys",
+}
 """Tested with the provider guide, or in gaud_core."""
+ADMIN_API = ROOT / "docs" / "admin-api.md"
 
 
 def _links(page: Path) -> list[str]:
@@ -76,11 +81,12 @@ def test_every_setting_is_there(page: str) -> None:
             assert f"`{variable}`" in text
 
 
-def test_every_endpoint_is_in_the_readme() -> None:
-    """The table has the routes of the application, and no others."""
-    app = create_app(Config(), plugins=())
+def test_every_endpoint_is_in_the_readme(tmp_path: Path) -> None:
+    """Its table and that of the admin API have the routes of the application, and no others."""
+    app = create_app(Config(data=Data(dir=tmp_path)), plugins=())
     routes = {getattr(route, "path", "").replace("{model:path}", "{id}") for route in app.routes}
-    told = re.findall(r"^\| `(?:GET|POST) (/[^`]*)` \|", README.read_text(encoding="utf-8"), re.MULTILINE)
+    text = README.read_text(encoding="utf-8") + ADMIN_API.read_text(encoding="utf-8")
+    told = re.findall(r"^\| `(?:GET|POST|PUT|PATCH|DELETE) (/[^`]*)` \|", text, re.MULTILINE)
     assert set(told) == routes
 
 
@@ -91,10 +97,11 @@ def test_statuses_in_the_readme_were_answered(status: int, code: str, told: Told
 
 
 def test_every_code_is_in_the_readme() -> None:
-    """A code that the source names is in the README, and its table has no other."""
+    """A code that the source names is there or in the admin API, and its table has no other."""
     source = "\n".join(path.read_text(encoding="utf-8") for path in SOURCE.rglob("*.py"))
     codes = set(CODE.findall(source))
-    assert codes - UNSEEN.keys() <= set(re.findall(r"`(\w+)`", README.read_text(encoding="utf-8")))
+    text = README.read_text(encoding="utf-8") + ADMIN_API.read_text(encoding="utf-8")
+    assert codes - UNSEEN.keys() <= set(re.findall(r"`(\w+)`", text))
     assert {code for _, code in _codes()} <= codes
 
 
