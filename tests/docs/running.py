@@ -42,7 +42,7 @@ class Gaud:
     folder: Path
     _process: subprocess.Popen[bytes]
     _url: str = ""
-    _client: httpx.Client = attrs.field(factory=lambda: httpx.Client(trust_env=False, timeout=20))
+    _client: httpx.Client = attrs.field(factory=lambda: httpx.Client(trust_env=False, timeout=30))
 
     @classmethod
     def start(cls, folder: Path, toml: str, **env: str) -> Gaud:
@@ -73,7 +73,7 @@ class Gaud:
             time.sleep(0.02)
         return self._url
 
-    def wait_for(self, *words: str, seconds: float = 8) -> None:
+    def wait_for(self, *words: str, seconds: float = 30) -> None:
         """Wait until the log has any of these words."""
         deadline = time.monotonic() + seconds
         while not any(word in self.log for word in words):
@@ -110,7 +110,7 @@ class Gaud:
     def stop(self) -> None:
         """End it, and let go of it."""
         self.end()
-        self._process.wait(15)
+        self._process.wait(30)
         self._client.close()
 
 
@@ -158,7 +158,7 @@ def command(folder: Path, *words: str, **env: str) -> str:
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,
-        timeout=20,
+        timeout=60,
         check=False,
     )
     return done.stdout
