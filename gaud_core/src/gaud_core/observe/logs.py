@@ -73,7 +73,7 @@ def set_up_logging(level: str, *, as_json: bool, secrets: Iterable[str] = ()) ->
     root = logging.getLogger()
     root.handlers[:] = [handler]
     root.setLevel(level.upper())
-    for chatty in ("httpx", "httpcore", "aiohttp", "asyncio", "uvicorn.access"):
+    for chatty in ("alembic", "httpx", "httpcore", "aiohttp", "asyncio", "uvicorn.access"):
         logging.getLogger(chatty).setLevel(max(logging.WARNING, root.level))
     for inherited in ("uvicorn", "uvicorn.error"):
         logger = logging.getLogger(inherited)
