@@ -22,6 +22,8 @@ from gaud_core.observe.logs import set_up_logging
 from gaud_core.settings import describe
 
 if TYPE_CHECKING:
+    import uvicorn
+
     from gaud_core.store import Store
 
 __all__ = ["command"]
@@ -49,8 +51,11 @@ def command(config_path: str | None, host: str | None, port: int | None) -> None
 
         store = open_store(config)
         made = bootstrap(store, config) if config.auth.enabled else None
-        _tell(setup, listening, made)
-        _run(setup, listening, store)
+        server = _server(setup, store)  # before the greeting: its imports take most of the start
+        with _signals_end_well():
+            _tell(setup, listening, made)
+            server.run(sockets=[listening])
+        log.info("stopped")
 
 
 def _with_flags(setup: Setup, host: str | None, port: int | None) -> Setup:
@@ -158,7 +163,7 @@ def _signals_end_well() -> Iterator[None]:
             signal.signal(number, handler)
 
 
-def _run(setup: Setup, listening: socket.socket, store: Store) -> None:
+def _server(setup: Setup, store: Store) -> uvicorn.Server:
     import uvicorn
 
     from gaud_core.app import create_app
@@ -178,6 +183,4 @@ def _run(setup: Setup, listening: socket.socket, store: Store) -> None:
         timeout_graceful_shutdown=round(server.shutdown_secs),
     )
     logging.getLogger("uvicorn.error").setLevel(logging.WARNING)
-    with _signals_end_well():
-        uvicorn.Server(config).run(sockets=[listening])
-    log.info("stopped")
+    return uvicorn.Server(config)
