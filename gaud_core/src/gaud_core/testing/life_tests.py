@@ -1,0 +1,160 @@
+"""`LifeTests`: a provider from its start to its stop, and what it leaves behind."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Iterator
+from pathlib import Path
+
+import attrs
+import httpx
+import pytest
+
+from .answers import Answer
+from .calls import PIECES, Calls
+from .kit import since
+from .reading import held
+from .served import ServedGateway, eventually
+from .signal import Signal
+from .upstream import ScriptedUpstream
+
+__all__ = ["LifeTests"]
+
+_BLOCKED_SECS = 0.2
+_TASKS_SECS = 0.5
+_LIVES = 2
+
+
+@attrs.define
+class Life:
+    """What was seen of a provider that was started, called and stopped, twice in one process."""
+
+    statuses: list[int] = attrs.field(factory=list)
+    """Of a good call in each life."""
+    blocked: float = 0.0
+    """The longest time in seconds that the event loop stood still."""
+    culprit: str = ""
+    tasks_of_calls: set[str] = attrs.field(factory=set)
+    tasks_after_stop: set[str] = attrs.field(factory=set)
+    connections: int = 0
+    """How many connections to the upstream were open after the stop."""
+    log: list[str] = attrs.field(factory=list)
+    failure: str = ""
+    secrets: list[str] = attrs.field(factory=list)
+
+
+class LifeTests(Calls):
+    """Started and stopped twice, a provider leaves nothing behind, and blocks nobody meanwhile."""
+
+    @pytest.fixture(scope="class")
+    @classmethod
+    def life(
+        cls, lasting_upstream: ScriptedUpstream, tmp_path_factory: pytest.TempPathFactory
+    ) -> Iterator[Life]:
+        """Two lives of the provider, one after the other."""
+        life, folder = Life(), tmp_path_factory.mktemp("life")
+        for _ in range(_LIVES):
+            try:
+                cls()._live(life, lasting_upstream, folder)
+            except AssertionError as error:
+                life.failure = str(error)
+                break
+        yield life
+        lasting_upstream.reset()
+
+    @since("1.0")
+    def test_starts_and_stops_twice(self, life: Life) -> None:
+        """Look at what start() and stop() keep outside of `self`: a change of settings does just this."""
+        assert not life.failure, f"Started a second time in the same process, it fails: {life.failure}"
+        assert life.statuses == [200] * _LIVES, (
+            f"A good call after each of {_LIVES} starts had the statuses {life.statuses}: is something of "
+            "the first life closed, or still held?"
+        )
+        bad = [line for line in life.log if "did not stop as it should" in line or "init failed" in line]
+        assert not bad, f"start() or stop() failed: {bad[0]}\n{_crash(life)}"
+
+    @since("1.0")
+    def test_stop_leaves_no_task(self, life: Life) -> None:
+        """Look at stop(): what start() began, stop() cancels and awaits."""
+        assert not life.tasks_after_stop, (
+            f"After stop() there still runs {', '.join(sorted(life.tasks_after_stop))}: cancel it in stop() "
+            "and await it."
+        )
+
+    @since("1.0")
+    def test_stop_leaves_no_connection(self, life: Life) -> None:
+        """Look at the clients that the provider makes for itself: stop() closes them."""
+        self.need_upstream()
+        assert not life.connections, (
+            f"After stop() {life.connections} connections to the upstream are open: close your client in "
+            "stop(), or take `self.ctx.send` and `self.ctx.http()`, which Gaud closes."
+        )
+
+    @since("1.0")
+    def test_calls_leave_no_task(self, life: Life) -> None:
+        """Look at asyncio.create_task() in send() or chat(): an ended call leaves nothing running."""
+        assert not life.tasks_of_calls, (
+            f"After the calls had ended there still ran {', '.join(sorted(life.tasks_of_calls))}: await or "
+            "cancel it in a `finally`."
+        )
+
+    @since("1.0")
+    def test_event_loop_is_not_blocked(self, life: Life) -> None:
+        """Look at the last line of the stack: everybody waits for it; use `await` or asyncio.to_thread()."""
+        assert life.blocked < _BLOCKED_SECS, (
+            f"The event loop stood still for {life.blocked * 1000:.0f} ms, and with it the calls of all "
+            f"users. It was here:\n{life.culprit or '(not seen)'}"
+        )
+
+    @since("1.0")
+    def test_secrets_do_not_show_in_the_log(self, life: Life) -> None:
+        """Look at what is logged, and at the texts of exceptions: many people read logs."""
+        for secret in life.secrets:
+            line = next((line for line in life.log if secret in line), "")
+            assert not line, f"A secret is in the log: {line.replace(secret, '********')[:500]}"
+
+    def _live(self, life: Life, upstream: ScriptedUpstream, folder: Path) -> None:
+        """One life: start, a good call, a stream, a failure, a client who leaves, stop."""
+        upstream.reset()
+        sections = {self.provider.name: self.settings(upstream.url)}
+        gateway = ServedGateway(self.provider, sections, folder)
+        others = upstream.open_connections
+        try:
+            with gateway:
+                life.secrets = self.secrets(gateway)
+                before = gateway.tasks()
+                self._use(life, gateway, upstream)
+                eventually(lambda: not gateway.tasks() - before, _TASKS_SECS)
+                life.tasks_of_calls |= gateway.tasks() - before
+        finally:
+            life.log += gateway.log
+        self._note_end(life, gateway, upstream, others)
+
+    def _use(self, life: Life, gateway: ServedGateway, upstream: ScriptedUpstream) -> None:
+        self.says(upstream, stream=False)
+        life.statuses.append(self.ask(gateway).status_code)
+        self.says(upstream, stream=True)
+        self.ask_streamed(gateway)
+        if not self.has_upstream:
+            return
+        for bad in (self.upstream_error(401, "No."), self.upstream_error(500, "It broke."), Answer.reset()):
+            upstream.reset(bad)
+            self.ask(gateway)
+            self.ask_streamed(gateway)
+        upstream.reset(held(self.upstream_answer(PIECES, stream=True), Signal()))
+        with (
+            contextlib.suppress(httpx.TimeoutException),
+            gateway.stream(gateway.body("Leave me.", self.model, stream=True), timeout=0.2) as answer,
+        ):
+            next(answer.iter_raw(), b"")
+
+    def _note_end(self, life: Life, gateway: ServedGateway, upstream: ScriptedUpstream, others: int) -> None:
+        if gateway.loop_watch.worst > life.blocked:
+            life.blocked, life.culprit = gateway.loop_watch.worst, gateway.loop_watch.culprit
+        life.tasks_after_stop |= set(gateway.left_after_stop)
+        eventually(lambda: upstream.open_connections <= others, _TASKS_SECS)
+        life.connections += max(0, upstream.open_connections - others)
+
+
+def _crash(life: Life) -> str:
+    return next((line for line in reversed(life.log) if "Traceback" in line), "")
