@@ -84,7 +84,7 @@ class AnswerTests(Calls):
             upstream.reset(recut(self.upstream_answer(PIECES, stream=stream)))
             text = self.ask_streamed(gateway).text if stream else text_of(self.ask(gateway).json())
             assert text == TEXT, (
-                f"When the upstream's bytes come five at a time, the client gets {text!r} instead of "
+                f"When the upstream's bytes come a few at a time, the client gets {text!r} instead of "
                 f"{TEXT!r}: collect bytes until a line is whole before decoding it."
             )
 

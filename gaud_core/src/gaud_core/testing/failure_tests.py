@@ -44,7 +44,7 @@ class FailureTests(Calls):
                 expect_status(
                     answer,
                     status,
-                    look=f"The upstream refused with {status}: look at the status before reading the answer, and "
+                    look=f"The upstream refused with {status}: look at the status before reading, and "
                     "raise UpstreamRefused(…, status=…) before the first event.",
                 )
 

@@ -77,7 +77,8 @@ class Kit:
 
     def __init_subclass__(cls, **kwargs: Any) -> None:
         super().__init_subclass__(**kwargs)
-        cls.__test__ = not _is_ours(cls)  # type: ignore[attr-defined]
+        # pytest collects a class with True whatever its name is, and one with another truth if the name fits
+        cls.__test__ = 0 if _is_ours(cls) else 1  # type: ignore[attr-defined]
         if not _is_ours(cls):
             _refuse_silent_overrides(cls)
             if cls.__name__.startswith("Test") and not hasattr(cls, "provider"):
@@ -88,8 +89,7 @@ class Kit:
     def lasting_upstream(cls) -> Iterator[ScriptedUpstream]:
         """The upstream of all tests of a class; take `upstream`, which is clean."""
         with ScriptedUpstream.in_thread() as server:
-            for path, answer in cls().upstream_pages().items():
-                server.on(path, answer)
+            cls().show_pages(server)
             yield server
             server.reset()
 
@@ -109,6 +109,11 @@ class Kit:
         lasting_upstream.reset()
         yield lasting_upstream
         lasting_upstream.raise_errors()
+
+    def show_pages(self, upstream: ScriptedUpstream) -> None:
+        """Let an upstream answer at the paths that are not calls."""
+        for path, answer in self.upstream_pages().items():
+            upstream.on(path, answer)
 
     def sections(self, url: str) -> dict[str, Mapping[str, Any]]:
         """The instances of the gateway: one as it should be, one in a hurry, one whose upstream is dead."""

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterator
 from pathlib import Path
 
 import attrs
@@ -31,13 +30,12 @@ class Life:
 
     statuses: list[int] = attrs.field(factory=list)
     """Of a good call in each life."""
-    blocked: float = 0.0
-    """The longest time in seconds that the event loop stood still."""
-    culprit: str = ""
+    blocked: list[tuple[float, str]] = attrs.field(factory=list)
+    """Of each life, the longest time in seconds that the event loop stood still, and where it stood."""
     tasks_of_calls: set[str] = attrs.field(factory=set)
     tasks_after_stop: set[str] = attrs.field(factory=set)
-    connections: int = 0
-    """How many connections to the upstream were open after the stop."""
+    connection_left: bool = False
+    """Whether a connection to the upstream was open after the stop."""
     log: list[str] = attrs.field(factory=list)
     failure: str = ""
     secrets: list[str] = attrs.field(factory=list)
@@ -48,19 +46,18 @@ class LifeTests(Calls):
 
     @pytest.fixture(scope="class")
     @classmethod
-    def life(
-        cls, lasting_upstream: ScriptedUpstream, tmp_path_factory: pytest.TempPathFactory
-    ) -> Iterator[Life]:
-        """Two lives of the provider, one after the other."""
+    def life(cls, tmp_path_factory: pytest.TempPathFactory) -> Life:
+        """Two lives of the provider, one after the other, with one folder and one upstream of their own."""
         life, folder = Life(), tmp_path_factory.mktemp("life")
-        for _ in range(_LIVES):
-            try:
-                cls()._live(life, lasting_upstream, folder)
-            except AssertionError as error:
-                life.failure = str(error)
-                break
-        yield life
-        lasting_upstream.reset()
+        with ScriptedUpstream.in_thread() as upstream:
+            cls().show_pages(upstream)
+            for _ in range(_LIVES):
+                try:
+                    cls()._live(life, upstream, folder)
+                except AssertionError as error:
+                    life.failure = str(error)
+                    break
+        return life
 
     @since("1.0")
     def test_starts_and_stops_twice(self, life: Life) -> None:
@@ -70,8 +67,8 @@ class LifeTests(Calls):
             f"A good call after each of {_LIVES} starts had the statuses {life.statuses}: is something of "
             "the first life closed, or still held?"
         )
-        bad = [line for line in life.log if "did not stop as it should" in line or "init failed" in line]
-        assert not bad, f"start() or stop() failed: {bad[0]}\n{_crash(life)}"
+        bad = [line for line in life.log if "did not stop as it should" in line]
+        assert not bad, f"stop() failed: {bad[0]}\n{_crash(life)}"
 
     @since("1.0")
     def test_stop_leaves_no_task(self, life: Life) -> None:
@@ -85,9 +82,9 @@ class LifeTests(Calls):
     def test_stop_leaves_no_connection(self, life: Life) -> None:
         """Look at the clients that the provider makes for itself: stop() closes them."""
         self.need_upstream()
-        assert not life.connections, (
-            f"After stop() {life.connections} connections to the upstream are open: close your client in "
-            "stop(), or take `self.ctx.send` and `self.ctx.http()`, which Gaud closes."
+        assert not life.connection_left, (
+            "After stop() a connection to the upstream is still open: close your client in stop(), or take "
+            "`self.ctx.send` and `self.ctx.http()`, which Gaud closes."
         )
 
     @since("1.0")
@@ -101,9 +98,12 @@ class LifeTests(Calls):
     @since("1.0")
     def test_event_loop_is_not_blocked(self, life: Life) -> None:
         """Look at the last line of the stack: everybody waits for it; use `await` or asyncio.to_thread()."""
-        assert life.blocked < _BLOCKED_SECS, (
-            f"The event loop stood still for {life.blocked * 1000:.0f} ms, and with it the calls of all "
-            f"users. It was here:\n{life.culprit or '(not seen)'}"
+        if not life.blocked:
+            pytest.skip(f"the provider could not be started: {life.failure}")
+        seconds, where = min(life.blocked)  # a busy machine is slow once, a provider each time
+        assert seconds < _BLOCKED_SECS, (
+            f"The event loop stood still for {seconds * 1000:.0f} ms, and with it the calls of all users. It was "
+            f"here:\n{where or '(not seen)'}"
         )
 
     @since("1.0")
@@ -118,7 +118,7 @@ class LifeTests(Calls):
         upstream.reset()
         sections = {self.provider.name: self.settings(upstream.url)}
         gateway = ServedGateway(self.provider, sections, folder)
-        others = upstream.open_connections
+        gateway.settled = lambda: upstream.open_connections == 0
         try:
             with gateway:
                 life.secrets = self.secrets(gateway)
@@ -128,7 +128,9 @@ class LifeTests(Calls):
                 life.tasks_of_calls |= gateway.tasks() - before
         finally:
             life.log += gateway.log
-        self._note_end(life, gateway, upstream, others)
+        life.blocked.append((gateway.loop_watch.worst, gateway.loop_watch.culprit))
+        life.tasks_after_stop |= set(gateway.left_after_stop)
+        life.connection_left |= not gateway.is_settled
 
     def _use(self, life: Life, gateway: ServedGateway, upstream: ScriptedUpstream) -> None:
         self.says(upstream, stream=False)
@@ -147,13 +149,6 @@ class LifeTests(Calls):
             gateway.stream(gateway.body("Leave me.", self.model, stream=True), timeout=0.2) as answer,
         ):
             next(answer.iter_raw(), b"")
-
-    def _note_end(self, life: Life, gateway: ServedGateway, upstream: ScriptedUpstream, others: int) -> None:
-        if gateway.loop_watch.worst > life.blocked:
-            life.blocked, life.culprit = gateway.loop_watch.worst, gateway.loop_watch.culprit
-        life.tasks_after_stop |= set(gateway.left_after_stop)
-        eventually(lambda: upstream.open_connections <= others, _TASKS_SECS)
-        life.connections += max(0, upstream.open_connections - others)
 
 
 def _crash(life: Life) -> str:

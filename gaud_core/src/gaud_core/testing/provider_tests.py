@@ -257,8 +257,7 @@ class ProviderTests(Kit):
             gateway.ask_again("kit-dead")
             self._no_crash(gateway, before, "a dead upstream")
         finally:
-            for path, answer in pages.items():
-                upstream.on(path, answer)
+            self.show_pages(upstream)
             gateway.ask_again()
 
     @since("1.0")

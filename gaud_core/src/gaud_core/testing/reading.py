@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 from collections.abc import Iterable
 from typing import Any
@@ -24,6 +25,8 @@ __all__ = [
 ]
 
 _EXCERPT = 300
+_CUTS = 7
+_CUT_SECS = 0.003  # so that no two pieces are read at once
 
 
 @attrs.frozen
@@ -107,14 +110,15 @@ def excerpt(body: bytes) -> str:
     return repr(text) + (" …" if len(body) > _EXCERPT else "")
 
 
-def recut(answer: Answer, size: int = 5) -> Answer:
-    """The same bytes in pieces of a few bytes each, which end within lines, words and characters."""
+def recut(answer: Answer) -> Answer:
+    """The same bytes in other pieces, which end within lines, words and characters, one after another."""
+    whole = b"".join(step for step in answer.steps if isinstance(step, bytes))
+    inside = [at for at in range(1, len(whole)) if whole[at] & 0xC0 == 0x80 and whole[at - 1] & 0xC0 == 0xC0]
+    even = range(len(whole) // _CUTS, len(whole), max(1, len(whole) // _CUTS))
+    cuts = sorted({0, *inside[:_CUTS], *even, len(whole)})
     steps: list[Step] = []
-    for step in answer.steps:
-        if isinstance(step, bytes):
-            steps += [step[start : start + size] for start in range(0, len(step), size)]
-        else:
-            steps.append(step)
+    for begin, end in itertools.pairwise(cuts):
+        steps += [whole[begin:end], Pause(_CUT_SECS)]
     return attrs.evolve(answer, steps=steps)
 
 

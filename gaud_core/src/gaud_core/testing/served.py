@@ -28,6 +28,7 @@ __all__ = ["ServedGateway"]
 T = TypeVar("T")
 
 _START_SECS = 10.0
+_SETTLING_LOOKS, _LOOK_SECS = 50, 0.005
 _CHATTY = ("httpx", "httpcore", "aiohttp", "asyncio", "uvicorn.access", "uvicorn.error")
 _CORE: dict[str, dict[str, Any]] = {
     "auth": {"enabled": False},
@@ -54,6 +55,9 @@ class ServedGateway:
         self.log: list[str] = []
         self.left_after_stop: list[str] = []
         """Tasks that were still there after the providers had been stopped."""
+        self.settled: Callable[[], bool] = lambda: True
+        """What must come to hold after that, while the loop still runs; `is_settled` tells whether it did."""
+        self.is_settled = True
         self._config = self._load(sections, folder, environ or {})
         self._calls: dict[str, Mapping[str, Any]] = {}
         self._stack = contextlib.ExitStack()
@@ -230,7 +234,7 @@ class ServedGateway:
             thread.join(_START_SECS)
 
     def _watched(self, app: Any) -> Any:
-        """Keep the loop, watch over it, and look at its end for tasks that were left."""
+        """Keep the loop, watch over it, and look at what is left when the providers have been stopped."""
 
         async def watched(scope: Any, receive: Any, send: Any) -> None:
             if scope["type"] != "lifespan":
@@ -238,12 +242,25 @@ class ServedGateway:
                 return
             self._loop = asyncio.get_running_loop()
             before = asyncio.all_tasks()
+
+            async def send_last(message: Any) -> None:
+                if message["type"] == "lifespan.shutdown.complete":
+                    await self._look_at_the_end(before)
+                await send(message)  # after this the loop may end at any moment
+
             async with LoopWatch() as self.loop_watch:
-                await app(scope, receive, send)
-            await asyncio.sleep(0)  # what was cancelled just now may end
-            self.left_after_stop = sorted(_names(asyncio.all_tasks() - before))
+                await app(scope, receive, send_last)
 
         return watched
+
+    async def _look_at_the_end(self, before: set[asyncio.Task[Any]]) -> None:
+        await asyncio.sleep(0)  # what was cancelled just now may end
+        self.left_after_stop = sorted(_names(asyncio.all_tasks() - before))
+        for _ in range(_SETTLING_LOOKS):
+            if self.settled():
+                return
+            await asyncio.sleep(_LOOK_SECS)
+        self.is_settled = False
 
     @contextlib.contextmanager
     def _listening_to_log(self) -> Iterator[None]:

@@ -10,7 +10,6 @@ from gaud_core import (
     Call,
     ChatProvider,
     Event,
-    Finish,
     Health,
     HTTPProvider,
     Model,
@@ -124,7 +123,7 @@ class GoodChat(ChatProvider[GoodSettings]):
 
     async def refusal(self, reply: Reply) -> ProviderError:
         """What the upstream says against it."""
-        body = b"".join([piece async for piece in pieces(reply)])[:10_000]
+        body = (await read(reply))[:10_000]
         after = reply.header("retry-after")
         seconds = int(after) if after.isdigit() else None
         if reply.status in {400, 401, 403, 404, 429}:
@@ -168,4 +167,12 @@ async def pieces(reply: Reply) -> AsyncIterator[bytes]:
         yield piece
 
 
-__all__ = ["Finish", "GoodChat", "GoodHTTP", "GoodSettings", "ask", "pieces"]
+async def read(reply: Reply) -> bytes:
+    """All bytes of a reply, which is closed then, also when the client leaves meanwhile."""
+    try:
+        return b"".join([piece async for piece in pieces(reply)])
+    finally:
+        await reply.aclose()
+
+
+__all__ = ["GoodChat", "GoodHTTP", "GoodSettings", "ask", "pieces", "read"]
