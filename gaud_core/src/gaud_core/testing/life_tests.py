@@ -102,8 +102,8 @@ class LifeTests(Calls):
             pytest.skip(f"the provider could not be started: {life.failure}")
         seconds, where = min(life.blocked)  # a busy machine is slow once, a provider each time
         assert seconds < _BLOCKED_SECS, (
-            f"The event loop stood still for {seconds * 1000:.0f} ms, and with it the calls of all users. It was "
-            f"here:\n{where or '(not seen)'}"
+            f"The event loop stood still for {seconds * 1000:.0f} ms, and with it the calls of all users. "
+            f"It was here:\n{where or '(not seen)'}"
         )
 
     @since("1.0")
