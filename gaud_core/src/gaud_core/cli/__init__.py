@@ -16,6 +16,7 @@ EXIT_CONFIG = 2
 _COMMANDS = {
     "check": "Read the configuration and report every mistake.",
     "models": "List the models of every configured provider.",
+    "new": "Write the distribution of a provider: source, tests, README, CI.",
     "providers": "List the installed providers and how they are configured.",
     "serve": "Start the gateway.",
 }
