@@ -71,7 +71,7 @@ def _refuse(name: str) -> None:
     """Raise a sentence for a name that no provider can have."""
     if not _NAME.fullmatch(name):
         raise GaudError(
-            f"`{name[:60]}` cannot be the name of a provider, which clients write before a colon: `acme:model`. "
+            f"`{name[:60]}` cannot be the name of a provider, as clients write it before a colon (`acme:x`). "
             "Use up to 40 small letters, digits, `-` and `_`, a letter first and no two signs in a row."
         )
     if name in SECTIONS or name == "providers":
