@@ -29,7 +29,7 @@ class TestLiteLLM(HTTPProviderTests):
 
 
 class TestLiteLLMLive(LiveProviderTests):
-    """A LiteLLM that runs: GAUD_LITELLM_URL and GAUD_LITELLM_API_KEY say where; it has a model `demo`."""
+    """A LiteLLM that runs: GAUD_LITELLM_URL and GAUD_LITELLM_API_KEY say where; it has the models of `make demo`."""
 
     provider = LiteLLM
-    model = "demo"
+    model = "parrot"
