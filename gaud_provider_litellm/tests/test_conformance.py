@@ -29,7 +29,7 @@ class TestLiteLLM(HTTPProviderTests):
 
 
 class TestLiteLLMLive(LiveProviderTests):
-    """A LiteLLM that runs: GAUD_LITELLM_URL and GAUD_LITELLM_API_KEY say where; it has the models of `make demo`."""
+    """The LiteLLM of `make demo`, or another one: GAUD_LITELLM_URL and GAUD_LITELLM_API_KEY say where."""
 
     provider = LiteLLM
     model = "parrot"
