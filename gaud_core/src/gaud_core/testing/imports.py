@@ -17,9 +17,15 @@ import gaud_core
 done = []
 WATCHED = {"socket.connect", "socket.getaddrinfo", "socket.gethostbyname", "socket.bind", "subprocess.Popen"}
 sys.addaudithook(lambda event, args: event in WATCHED and done.append(f"{event}{args[-1:]}"))
-known, begun = threading.active_count(), time.perf_counter()
+def clock():
+    try:  # on Linux, less the time in which other processes had the processor
+        with open("/proc/self/schedstat") as file:
+            return time.perf_counter() - int(file.read().split()[1]) / 1e9
+    except (OSError, ValueError, IndexError):
+        return time.perf_counter()
+known, begun = threading.active_count(), clock()
 __import__(sys.argv[1])
-seconds = time.perf_counter() - begun
+seconds = clock() - begun
 if threading.active_count() > known:
     done.append("starts a thread")
 print(json.dumps({"seconds": seconds, "done": done}))

@@ -74,7 +74,11 @@ BUGS = (
     Planted(http.ForgetsItsKey, "test_credentials_go_along"),
     Planted(http.AsksForNoUsage, "test_stream_asks_for_usage"),
     Planted(http.ConnectsForEachCall, "test_connections_are_used_again"),
-    Planted(http.HasItsOwnTimeLimit, "test_slow_start_is_waited_for"),
+    Planted(
+        http.HasItsOwnTimeLimit,
+        "test_slow_start_is_waited_for",
+        {ANY: "on a busy machine other calls take longer than its limit too"},
+    ),
     Planted(http.KnowsNoTimeLimit, "test_slow_upstream_is_504"),
     Planted(http.WaitsForEverInStreams, "test_stalled_stream_ends_with_an_error"),
     Planted(http.CollectsStreams, "test_stream_starts_before_it_ends"),
