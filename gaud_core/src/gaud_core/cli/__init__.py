@@ -15,6 +15,8 @@ __all__ = ["main"]
 EXIT_CONFIG = 2
 _COMMANDS = {
     "check": "Read the configuration and report every mistake.",
+    "login": "Log in at a provider.",
+    "logout": "Delete the token of a provider.",
     "models": "List the models of every configured provider.",
     "providers": "List the installed providers and how they are configured.",
     "serve": "Start the gateway.",

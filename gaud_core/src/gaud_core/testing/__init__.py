@@ -16,6 +16,7 @@ from .chat import (
     tool_call,
 )
 from .http_wire import Request
+from .oauth import ScriptedOAuth
 from .signal import Signal, Waitable
 from .upstream import Handler, ScriptedUpstream, Seen
 
@@ -29,6 +30,7 @@ __all__ = [
     "Headers",
     "Pause",
     "Request",
+    "ScriptedOAuth",
     "ScriptedUpstream",
     "Seen",
     "Signal",
