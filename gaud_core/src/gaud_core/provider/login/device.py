@@ -90,8 +90,8 @@ async def device_code(
     lasts = min(_seconds(begun.get("expires_in"), _USUAL_SECS), _LONGEST_SECS)
     interval = max(_seconds(begun.get("interval"), _USUAL_INTERVAL), _SHORTEST_INTERVAL)
     poll = _Poll(clock() + lasts, interval)
-    _show(screen, begun, lasts)
     code = _text(begun, "device_code")
+    _show(screen, begun, lasts)
     own = {"client_id": flow.client_id, "device_code": code, "grant_type": _GRANT}
     fields = flow.fields(own, flow.token_extra)
     while (now := clock()) < poll.until:

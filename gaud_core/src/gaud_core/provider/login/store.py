@@ -236,15 +236,13 @@ class TokenStore:
         return LoginNeeded(message, hint=f"Log in again: {self._command}")
 
     def _note(self, token: Token | None, error: Exception) -> None:
+        trace = None if isinstance(error, ApiError) else error
+        log.warning("%s: the token was not renewed: %s", self.name, brief(error), exc_info=trace)
         before = self._failure
         if token is not None:
             again = before is not None and before.token == token
             pause = min(before.pause * 2, _LAST_PAUSE_SECS) if before and again else _FIRST_PAUSE_SECS
             self._failure = _Failure(token, error.with_traceback(None), self.clock(), pause)
-        expected = isinstance(error, ApiError)
-        log.warning(
-            "%s: the token was not renewed: %s", self.name, brief(error), exc_info=None if expected else error
-        )
 
 
 def _same(token: Token, refused: Token | None) -> bool:
