@@ -105,6 +105,12 @@ class Browser:
             self.answer = await http.get(self.edit(sent_back.headers["location"]))
 
 
+def new_tasks(before: set[asyncio.Task[Any]]) -> set[str]:
+    """Name the tasks that have come since, the servers' own apart."""
+    names = {getattr(task.get_coro(), "__qualname__", "") for task in asyncio.all_tasks() - before}
+    return {name for name in names if not name.startswith("ScriptedUpstream.")}
+
+
 def token(access: str = "access-test-1", refresh: str | None = "refresh-test-1", **more: Any) -> Token:
     """Make a token."""
     return Token(access, refresh, **more)

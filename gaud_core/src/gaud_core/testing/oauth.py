@@ -62,6 +62,8 @@ class ScriptedOAuth:
     """Whether each renewal gives another refresh token, and the old one ends."""
     camel_case: bool = False
     complete_uri: bool = False
+    at_once: bool = False
+    """Whether the person agrees as soon as a code is given out."""
     refusals: list[str] = attrs.field(factory=list)
     """The error codes that were answered, the two that only mean `not yet` apart."""
     polls: list[float] = attrs.field(factory=list)
@@ -117,7 +119,8 @@ class ScriptedOAuth:
             return self._refuse("invalid_scope")
         number, now = self._next(), self.clock()
         code, shown = f"device-code-test-{number}", f"TEST-{number:04d}"
-        self._devices[code] = _Device(shown, now + self.expires_in, self.interval, now)
+        decision = "approved" if self.at_once else "authorization_pending"
+        self._devices[code] = _Device(shown, now + self.expires_in, self.interval, now, decision)
         answer = {
             "device_code": code,
             "user_code": shown,

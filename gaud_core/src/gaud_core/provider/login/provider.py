@@ -6,9 +6,10 @@ import asyncio
 import time
 from collections.abc import Awaitable, Callable
 from functools import cached_property
-from typing import TypeVar
+from typing import ClassVar, TypeVar
 
-from gaud_core.errors import LoginNeeded
+from gaud_core.call import Reply
+from gaud_core.errors import LoginNeeded, UpstreamRefused
 from gaud_core.provider.base import Provider
 from gaud_core.provider.login.browser import PKCEFlow, pkce
 from gaud_core.provider.login.device import DeviceFlow, device_code
@@ -24,9 +25,13 @@ S = TypeVar("S")
 class LoginProvider(Provider[S]):
     """Put it before the class that makes the calls: `class Acme(LoginProvider[A], HTTPProvider[A])`.
 
-    An author writes `login`, and `renew` if tokens end; in a call he takes `await self.token()`. `login` also
-    runs on a provider that was not started, and may be cancelled at any `await`.
+    An author writes `login`, and `renew` if tokens end; a call goes through `with_token`, or takes
+    `await self.token()`. `login` also runs on a provider that was not started, and may be cancelled at any
+    `await`.
     """
+
+    refused_with: ClassVar[frozenset[int]] = frozenset({401})
+    """The statuses by which the upstream says that it does not take the token any more."""
 
     clock: Callable[[], float] = staticmethod(time.time)
     """Gives seconds since 1970; tests put another one here."""
@@ -55,6 +60,34 @@ class LoginProvider(Provider[S]):
     async def token(self, *, refused: Token | None = None) -> Token:
         """Give the token for a call; `refused` is one that the upstream has just answered 401 to."""
         return await self.tokens.fresh(self.renew, force_if=refused)
+
+    async def with_token(self, do: Callable[[Token], Awaitable[Reply]]) -> Reply:
+        """Do a call with the token; if the upstream refuses that, once more with a new one.
+
+        A refusal is an answer, or an UpstreamRefused, with a status of `refused_with`: it says that the call
+        was not executed, so repeating it costs nothing.
+        """
+        token = await self.token()
+        try:
+            reply = await do(token)
+        except UpstreamRefused as refusal:
+            if refusal.http_status not in self.refused_with:
+                raise
+            new = await self.token(refused=token)
+            if new.access_token == token.access_token:
+                raise
+            return await do(new)
+        if reply.status not in self.refused_with:
+            return reply
+        try:
+            new = await self.token(refused=token)
+        except BaseException:
+            await reply.aclose()
+            raise
+        if new.access_token == token.access_token:
+            return reply
+        await reply.aclose()
+        return await do(new)
 
     async def by_device_code(self, screen: Screen, flow: DeviceFlow) -> Token:
         """Log in by a code on the screen (RFC 8628)."""
