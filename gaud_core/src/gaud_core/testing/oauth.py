@@ -71,6 +71,9 @@ class ScriptedOAuth:
     renewals: int = 0
     """How many refresh tokens were taken."""
     slowed: int = 0
+    """How many questions came too early."""
+    given: list[str] = attrs.field(factory=list)
+    """Every token that was given out, of both kinds."""
     _made: int = 0
     _devices: dict[str, _Device] = attrs.field(factory=dict)
     _grants: dict[str, _Grant] = attrs.field(factory=dict)
@@ -209,12 +212,14 @@ class ScriptedOAuth:
     def _tokens(self, refresh: str) -> dict[str, Any]:
         access = f"access-token-test-{self._next()}"
         self._access.add(access)
+        self.given.append(access)
         answer = {"access_token": access, "token_type": "bearer", "expires_in": self.lifetime}
         return {**answer, "refresh_token": refresh} if refresh else answer
 
     def _new_refresh(self) -> str:
         refresh = f"refresh-token-test-{self._next()}"
         self._refresh.add(refresh)
+        self.given.append(refresh)
         return refresh
 
     def _next(self) -> int:
