@@ -23,6 +23,7 @@ README = ROOT / "README.md"
 SOURCE = ROOT / "gaud_core" / "src" / "gaud_core"
 UNSEEN = {
     "error_in_stream": "the log's word for an upstream's error event, which passes as it is",
+    "login_required": "no provider that is documented has a login yet",
     "rate_limit_exceeded": "nothing has a limit yet",
 }
 PLUGINS_OWN = {"provider_crashed", "provider_not_serving", "upstream_unavailable"}
