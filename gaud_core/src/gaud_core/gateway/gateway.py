@@ -170,7 +170,7 @@ class Gateway:
         except (Exception, SystemExit) as error:  # protects the other providers from this one's constructor
             if self.strict:
                 raise PluginError(section.name, "settings", brief(error)) from error
-            log.exception("%s is left out", section.name)
+            log.exception("%s is left out: %s", section.name, brief(error))
             return brief(error)
         self._connections.append(connections)
         return instance
