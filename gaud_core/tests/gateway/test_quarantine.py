@@ -80,7 +80,7 @@ def street(
     patched.setattr("gaud_core.gateway.gateway._START_GRACE_SECS", 0.01)
     patched.setattr("gaud_core.gateway.instance.START_SECS", 0.3)
     patched.setattr("gaud_core.gateway.supervise.LEAKS_INTERVAL_SECS", 0.1)
-    sections = ['[auth]\nenabled = false\n[data]\ndir = "."\n[providers.fine]\n[providers.twin]']
+    sections = [f"[auth]\nenabled = false\n[data]\ndir = '{folder}'\n[providers.fine]\n[providers.twin]"]
     install(folder, "fine", source("fine"))
     install(folder, "twin", source("twin"), distribution="gaud-twin-a")
     install(folder, "twin", source("twin"), distribution="gaud-twin-b")
@@ -93,9 +93,7 @@ def street(
     kept = _Log()
     logging.getLogger("gaud").addHandler(kept)
     setup = read_setup(str(config))
-    app = create_app(
-        attrs.evolve(setup.config, data=attrs.evolve(setup.config.data, dir=folder)), plugins=setup.plugins
-    )
+    app = create_app(setup.config, plugins=setup.plugins)
     with running(app, setup.config, stopping) as gaud:
         yield Street(gaud, config, kept.lines)
     logging.getLogger("gaud").removeHandler(kept)

@@ -42,7 +42,7 @@ def suspect(stack: FrameType, guests: Iterable[Guard], task: asyncio.Task[Any] |
             guard = frame.f_locals.get("self")
             return _suspect((guard,) if strangers and isinstance(guard, Guard) else (), strangers, stack)
         if _is_core(frame):
-            return _suspect(_at_home(strangers, guests), strangers, stack)
+            return _suspect(_at_home(strangers, guests), strangers, frame)
         if not _is_python(frame):
             strangers.append(frame)
     known = tuple(guests)
@@ -50,11 +50,11 @@ def suspect(stack: FrameType, guests: Iterable[Guard], task: asyncio.Task[Any] |
     return _suspect(starters or _at_home(strangers, known), strangers, stack)
 
 
-def _suspect(owners: tuple[Guard, ...], strangers: Sequence[FrameType], stack: FrameType) -> Suspect:
-    """Show the owner's innermost line, else that by which he called others, else the innermost of all."""
+def _suspect(owners: tuple[Guard, ...], strangers: Sequence[FrameType], otherwise: FrameType) -> Suspect:
+    """Show the owner's innermost line, else that by which he called others; nobody's innermost of all."""
     homes = [_home(guard) for guard in owners]
-    own = (frame for frame in strangers if _lives_in(frame, homes))
-    frame = next(own, strangers[-1] if strangers else stack)
+    own = [frame for frame in strangers if _lives_in(frame, homes)]
+    frame = next(iter([*own, *(reversed(strangers) if owners else strangers)]), otherwise)
     code = frame.f_code
     return Suspect(owners, f"{place(code.co_filename, frame.f_lineno)}, in {code.co_qualname}")
 

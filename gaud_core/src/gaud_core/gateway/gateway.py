@@ -170,8 +170,9 @@ class Gateway:
         except (Exception, SystemExit) as error:  # protects the other providers from this one's constructor
             if self.strict:
                 raise PluginError(section.name, "settings", brief(error)) from error
-            log.exception("%s is left out: %s", section.name, brief(error))
-            return brief(error)
+            reason = brief(error)
+            log.exception("%s is left out: %s", section.name, reason)
+            return reason
         self._connections.append(connections)
         return instance
 
