@@ -9,8 +9,9 @@ from typing import Any
 
 import pytest
 
-from gaud_core import Body, Call, Provider, Reply
+from gaud_core import Body, Call, Provider, ProviderError, Reply, UpstreamRequest
 from gaud_core.gateway import instance as module
+from gaud_core.gateway.upstream import Upstream
 from gaud_core.gateway.visits import away, note_tasks, stop_noting_tasks, within
 
 from .guests import EVENTS, JSON, Guest, Mishap
@@ -193,6 +194,25 @@ async def test_gateways_own_tasks_are_not_the_plugins() -> None:
     assert list(instance.guard.tasks) == []
     ours.cancel()
     instance.provider.task.cancel()  # type: ignore[attr-defined]
+
+
+async def test_tasks_of_the_gateways_client_are_not_the_plugins(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A look-up of a host name may outlive the call that asked for it, and no plugin can help it."""
+    begun = []
+
+    async def look_up(self: Upstream, request: UpstreamRequest) -> None:
+        begun.append(asyncio.create_task(asyncio.sleep(60)))
+        raise OSError
+
+    async def send(self: Poller, call: Call) -> Reply:
+        return await Upstream("guest").send(UpstreamRequest("http://guest.test", {}, b""))
+
+    monkeypatch.setattr(Upstream, "_request", look_up)
+    instance = instance_of(_poller(send=send))
+    with pytest.raises(ProviderError):
+        await instance.guard.send(CALL)
+    assert list(instance.guard.tasks) == []
+    begun[0].cancel()
 
 
 async def test_factory_of_somebody_else_stays() -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable, Iterator
+from importlib import metadata
 from importlib.metadata import EntryPoint
 from pathlib import Path
 
@@ -221,10 +222,15 @@ def test_twin_within_one_distribution(install: Install, tmp_path: Path) -> None:
     assert [bool(plugin.reason) for plugin in discover({"GAUD_PLUGINS": "twin"})] == [False, True]
 
 
-def test_the_distribution_of_that_name_comes_first(install: Install) -> None:
-    """Who is called after the provider keeps the name, and the other is not even imported."""
+@pytest.mark.parametrize("backwards", [False, True])
+def test_the_distribution_of_that_name_comes_first(
+    install: Install, monkeypatch: pytest.MonkeyPatch, *, backwards: bool
+) -> None:
+    """Who is called after the provider keeps the name, in whatever order the file system lists them."""
     install("twin", "raise BaseException('imported')", distribution="a-first")
     install("twin", GOOD.format(cls="P", name="twin"), distribution="gaud-provider-twin")
+    found = sorted(metadata.distributions(), key=lambda dist: str(dist.name), reverse=backwards)
+    monkeypatch.setattr("gaud_core.gateway.plugins.metadata.distributions", lambda: iter(found))
     usable, twin = discover({"GAUD_PLUGINS": "twin"})
     assert (usable.distribution, twin.distribution) == ("gaud-provider-twin", "a-first")
     assert twin.reason == "the distribution `gaud-provider-twin` has a provider of this name already"
