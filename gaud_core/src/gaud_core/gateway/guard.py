@@ -148,9 +148,6 @@ class _Guarding(Visit):
         self.guard = guard
         self.lasting = lasting
 
-    def __enter__(self) -> None:
-        self.enter()
-
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:

@@ -32,8 +32,7 @@ class Visit:
         self.method = method
         self.over = False
 
-    def enter(self) -> None:
-        """From here on it is the plugin's code that runs."""
+    def __enter__(self) -> None:
         _visit.set(self)
 
     def leave(self) -> None:
