@@ -144,7 +144,7 @@ def _costs(rows: Rows, evidence: Evidence) -> Iterator[Finding]:
         elif visit is None or visit.plan.is_free:
             allowed |= {(0, "none")}
         elif visit.told and _of_row(row) == _of_plan(visit):
-            allowed |= {(row.cost_nanos, "provider" if visit.plan.told is not None else "priced")}
+            allowed = {(row.cost_nanos, "provider" if visit.plan.told is not None else "priced")}
         if row.state != "open" and (row.cost_nanos, row.cost_source) not in allowed:
             yield Finding(
                 "wrong",

@@ -6,16 +6,16 @@ import asyncio
 import contextlib
 import random
 from collections import Counter
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Coroutine, Mapping
 from pathlib import Path
 from types import MappingProxyType
-from typing import Final
+from typing import Any, Final
 
 import attrs
 
 from .callers import Trial
 from .cast import Cast
-from .workers import Slot
+from .workers import Life, Slot
 
 __all__ = ["KINDS", "Faults"]
 
@@ -51,16 +51,14 @@ class Faults:
     """What a worker did that none may do: end by itself, or badly."""
     alone: bool = False
     _armed: asyncio.Future[Trial] | None = None
-    _pauses: set[asyncio.Task[None]] = attrs.field(factory=set)
+    _going_on: set[asyncio.Task[None]] = attrs.field(factory=set)
 
     async def throw(self) -> None:
-        """Throw one, and heal what must be healed."""
-        self._revive()
+        """Throw one; what lasts goes on beside the next."""
         kinds = {kind: weight for kind, weight in self.kinds.items() if self._is_possible(kind)}
         kind = self.rng.choices(list(kinds), list(kinds.values()))[0]
         if await self._throwers()[kind]():
             self.thrown[kind] += 1
-        self._revive()
 
     def ended(self, trial: Trial) -> None:
         """Hear that a client has just seen the end of an answer."""
@@ -68,11 +66,22 @@ class Faults:
             trial.life.kill()
             self._armed.set_result(trial)
 
+    async def revive(self) -> None:
+        """Start again what has ended, as any service manager would, until cancelled."""
+        while True:
+            for slot in self.slots:
+                if (code := slot.life.process.poll()) is not None:
+                    if not slot.life.ending:
+                        self.wrongs.append(f"{slot.name} ended by itself with {code}:\n{slot.tail()}")
+                    slot.start(alone=self.alone)
+            await asyncio.sleep(self.rng.choice((0.02, 0.02, 0.2)))
+
     async def heal(self) -> None:
-        """Wait until every worker serves again."""
-        await asyncio.gather(*self._pauses)
-        self._revive()
+        """Wait until nothing is disturbed any more and every worker serves again."""
+        await asyncio.gather(*self._going_on)
         for slot in self.slots:
+            while not slot.life.runs:
+                await asyncio.sleep(0.02)
             await slot.wait_ready()
 
     def _is_possible(self, kind: str) -> bool:
@@ -92,23 +101,24 @@ class Faults:
             "rotate": self.cast.rotate,
         }
 
-    def _revive(self) -> None:
-        """Start what has ended, as any service manager would."""
-        for slot in self.slots:
-            if not slot.life.runs:
-                code = slot.life.process.wait()
-                if not slot.life.ending:
-                    self.wrongs.append(f"{slot.name} ended by itself with {code}:\n{slot.tail()}")
-                slot.start(alone=self.alone)
+    def _one(self) -> Life | None:
+        """Choose a worker that serves and is not disturbed yet."""
+        lives = [slot.life for slot in self.slots]
+        free = [life for life in lives if life.runs and life.ready and not life.paused]
+        return self.rng.choice(free) if free else None
 
-    def _one(self) -> Slot:
-        running = [slot for slot in self.slots if slot.life.runs]
-        return self.rng.choice(running or list(self.slots))
+    def _meanwhile(self, work: Coroutine[Any, Any, None]) -> bool:
+        task = asyncio.create_task(work)
+        self._going_on.add(task)
+        task.add_done_callback(self._going_on.discard)
+        return True
 
     async def _kill(self) -> bool:
-        self._one().life.kill()
-        await asyncio.sleep(self.rng.choice((0, 0, 0.1, 0.4)))
-        return True
+        """Also one that is paused, or only just starting."""
+        running = [slot.life for slot in self.slots if slot.life.runs]
+        if running:
+            self.rng.choice(running).kill()
+        return bool(running)
 
     async def _kill_both(self) -> bool:
         for slot in self.slots:
@@ -128,36 +138,25 @@ class Faults:
         return True
 
     async def _restart(self) -> bool:
-        slot = self._one()
-        life = slot.life
-        if life.paused:
-            return False
+        life = self._one()
+        return life is not None and self._meanwhile(self._terminate(life))
+
+    async def _terminate(self, life: Life) -> None:
         code = await life.terminate()
-        if code != 0 and life.ready:
-            self.wrongs.append(f"{slot.name} was told to end and ended with {code}:\n{slot.tail()}")
-        return True
+        if code != 0 and life.ending == "term":
+            self.wrongs.append(f"{life.slot} was told to end and ended with {code}")
 
     async def _pause(self, seconds: float) -> bool:
-        life = self._one().life
-        if life.paused:
-            return False
-        task = asyncio.create_task(life.pause(seconds))
-        self._pauses.add(task)
-        task.add_done_callback(self._pauses.discard)
-        await asyncio.sleep(seconds * self.rng.choice((0, 0.5, 1)))
-        return True
+        life = self._one()
+        return life is not None and self._meanwhile(life.pause(seconds))
 
     async def _file_limit(self) -> bool:
-        life = self._one().life
-        if not life.ready:  # what cannot write at its start does not start, and says so
-            return False
-        with life.disk_full(self.rng.choice((0, 20_000))):
-            await asyncio.sleep(self.rng.uniform(0.1, 0.9))
-        return True
+        life = self._one()  # one that serves: what cannot write at its start does not start, and says so
+        most = self.rng.choice((0, 20_000))
+        return life is not None and self._meanwhile(life.disk_full(most, self.rng.uniform(0.1, 0.9)))
 
     async def _fill_disk(self) -> bool:
-        assert self.small_disk is not None
-        if not all(slot.life.ready for slot in self.slots):
+        if self.small_disk is None or not all(slot.life.ready for slot in self.slots):
             return False
         for slot in self.slots:
             slot.life.was_full = True

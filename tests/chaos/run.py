@@ -60,13 +60,13 @@ class Options:
 
     trials: int = 2000
     seed: int = 1
-    per_round: int = 1000
-    callers: int = 24
+    per_round: int = 700
+    callers: int = 48
     speed: int = 20
     """How much faster the clock runs."""
-    per_fault: float = 15
+    per_fault: float = 25
     """Calls between two faults, on average."""
-    think_secs: float = 0.15
+    think_secs: float = 0.2
     """The longest time that a client waits before his next call."""
     calm: float = 0.75
     kinds: Mapping[str, int] = KINDS
@@ -189,9 +189,13 @@ class Stage:
             await slot.wait_ready()
         goal = min(len(self.trials) + self.options.per_round, self.options.trials)
         callers = [asyncio.create_task(self._caller(goal)) for _ in range(self.options.callers)]
-        await self._disturb(goal)
-        await asyncio.gather(*callers)
-        await self.faults.heal()
+        reviver = asyncio.create_task(self.faults.revive())
+        try:
+            await self._disturb(goal)
+            await asyncio.gather(*callers)
+            await self.faults.heal()
+        finally:
+            reviver.cancel()
         await self._expect_silence()
         await self._end_workers()
         await self._recover()
@@ -205,11 +209,18 @@ class Stage:
 
     async def _caller(self, goal: int) -> None:
         while len(self.trials) < goal:
-            running = [slot for slot in self.slots[:2] if slot.lives and slot.life.runs]
-            if not running or not await self._trial(self.rng.choice(running)):
-                await asyncio.sleep(0.03)
+            slot = self._some_slot()
+            if slot is None or not await self._trial(slot):
+                await asyncio.sleep(0.1)
             else:
                 await asyncio.sleep(self.rng.random() * self.options.think_secs)
+
+    def _some_slot(self) -> Slot | None:
+        """Choose a worker as a load balancer would, which now and then takes one that is only starting."""
+        running = [slot for slot in self.slots[:2] if slot.life.runs]
+        ready = [slot for slot in running if slot.life.ready]
+        choice = ready if ready and self.rng.random() < 0.95 else running
+        return self.rng.choice(choice) if choice else None
 
     async def _trial(self, slot: Slot) -> bool:
         """Make one call; False if there was nobody to take it."""

@@ -15,6 +15,7 @@ from gaud_core.testing import (
     Pause,
     ScriptedUpstream,
     Seen,
+    Signal,
     Step,
     chat_chunk,
     chat_completion,
@@ -113,29 +114,25 @@ def _answer(seen: Seen, journal: Journal) -> Answer:
     if claims is None and answer.framing is Framing.LENGTH:
         claims = sum(len(step) for step in steps if isinstance(step, bytes))
     told = plan.fault not in _SPOILT and not plan.is_free
-    ending = _Ending(steps, visit, journal, tells=told)
-    return attrs.evolve(answer, before=_before(visit, journal), steps=ending, claims=claims)
+    seen.disconnected = _Leaving(visit, journal)
+    watched = _Steps(steps, visit, journal, tells=told)
+    return attrs.evolve(answer, before=_before(visit, journal), steps=watched, claims=claims)
 
 
 def _before(visit: Visit, journal: Journal) -> Iterator[Step]:
     """Everything before the answer's first byte."""
-    plan, done = visit.plan, False
-    try:
-        for _ in range(3):  # who has left already may be noticed a moment after who has come
-            if journal.is_crowded(visit):
-                yield Pause(0)
+    plan = visit.plan
+    for _ in range(3):  # who has left already may be noticed a moment after who has come
         if journal.is_crowded(visit):
-            journal.note_crowd(visit)
-        yield Pause(plan.wait_secs)
-        if plan.fault == "stalled" and not plan.stream:
-            yield Pause(_STALL_SECS)
-        if plan.fault == "reset":
-            journal.end(visit)
-            yield Cut.RESET
-        done = True
-    finally:
-        if not done:
-            journal.end(visit)
+            yield Pause(0)
+    if journal.is_crowded(visit):
+        journal.note_crowd(visit)
+    yield Pause(plan.wait_secs)
+    if plan.fault == "stalled" and not plan.stream:
+        yield Pause(_STALL_SECS)
+    if plan.fault == "reset":
+        journal.end(visit)
+        yield Cut.RESET
 
 
 def _planned(plan: Plan) -> Answer:
@@ -165,7 +162,7 @@ def _events(plan: Plan) -> Iterator[Step]:
 
 
 @attrs.frozen
-class _Ending:
+class _Steps:
     """Steps of which the last one is the end of the upstream's work."""
 
     steps: tuple[Step, ...]
@@ -174,11 +171,21 @@ class _Ending:
     tells: bool
 
     def __iter__(self) -> Iterator[Step]:
-        try:
-            for number, step in enumerate(self.steps, 1):
-                if number == len(self.steps):
-                    self.visit.told = self.tells
-                    self.journal.end(self.visit)
-                yield step
-        finally:
-            self.journal.end(self.visit)
+        for number, step in enumerate(self.steps, 1):
+            self.visit.told = self.tells and number == len(self.steps)
+            if number == len(self.steps) or isinstance(step, Cut):
+                self.journal.end(self.visit)
+            yield step
+
+
+class _Leaving(Signal):
+    """Set when the gateway leaves; then the upstream's work is at its end, too."""
+
+    def __init__(self, visit: Visit, journal: Journal) -> None:
+        super().__init__()
+        self._end = lambda: journal.end(visit)
+
+    def set(self) -> None:
+        """Note it."""
+        self._end()
+        super().set()

@@ -9,8 +9,7 @@ import signal
 import socket
 import subprocess
 import sys
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 import aiohttp
@@ -76,10 +75,13 @@ class Life:
         self.ending = "term"
         self.process.terminate()
         try:
-            return await asyncio.to_thread(self.process.wait, _STOP_SECS)
-        except subprocess.TimeoutExpired:
+            async with asyncio.timeout(_STOP_SECS):
+                while (code := self.process.poll()) is None:
+                    await asyncio.sleep(0.01)
+        except TimeoutError:
             self.process.kill()
             return self.process.wait()
+        return code
 
     async def pause(self, seconds: float) -> None:
         """Stop it in its tracks for a while."""
@@ -92,13 +94,12 @@ class Life:
             self.process.send_signal(signal.SIGCONT)
             self.paused = False
 
-    @contextmanager
-    def disk_full(self, most_bytes: int) -> Iterator[None]:
-        """Let it write no file beyond so many bytes: to it, the disk is full."""
+    async def disk_full(self, most_bytes: int, seconds: float) -> None:
+        """Let it write no file beyond so many bytes for a while: to it, the disk is full."""
         self.was_full = True
         hard = self._limit(most_bytes)
         try:
-            yield
+            await asyncio.sleep(seconds)
         finally:
             self._limit(hard)
 
@@ -160,13 +161,12 @@ class Slot:
 
     async def wait_ready(self) -> None:
         """Wait until the process answers; RuntimeError with the log's end if it never does."""
-        life = self.life
         async with asyncio.timeout(START_SECS):
             while not await self._answers():
-                if life.process.poll() is not None:
-                    raise RuntimeError(f"{self.name} ended with {life.process.returncode}\n{self.tail()}")
+                if (code := self.life.process.poll()) is not None:
+                    raise RuntimeError(f"{self.name} ended with {code}\n{self.tail()}")
                 await asyncio.sleep(0.05)
-        life.ready = True
+        self.life.ready = True
 
     async def _answers(self) -> bool:
         try:

@@ -24,23 +24,30 @@ log = logging.getLogger("gaud.providers")
 
 
 async def supervise(instance: Instance, sleep: Sleep, started: asyncio.Event) -> None:
-    """Start an instance and keep what is known of it fresh, until cancelled."""
+    """Start an instance and keep what is known of it fresh, until cancelled.
+
+    `started` is set when its models have been asked for once, with or without success: a call that is
+    admitted before that has no price, so no budget would hold it.
+    """
     await instance.start()
-    started.set()
-    if instance.stage == "serving":
-        await asyncio.gather(_keep_models_fresh(instance, sleep), _keep_health_fresh(instance, sleep))
+    if instance.stage != "serving":
+        started.set()
+        return
+    await asyncio.gather(_keep_models_fresh(instance, sleep, started), _keep_health_fresh(instance, sleep))
 
 
-async def _keep_models_fresh(instance: Instance, sleep: Sleep) -> None:
+async def _keep_models_fresh(instance: Instance, sleep: Sleep, asked: asyncio.Event) -> None:
     retry, told, ready = _FIRST_RETRY_SECS, "", False
     while True:
         try:
             await instance.discover()
         except ApiError as error:
             told, ready = _warn(instance, error, told), False
+            asked.set()
             await sleep(retry)
             retry = min(retry * 2, _LAST_RETRY_SECS)
             continue
+        asked.set()
         if not ready:
             await _welcome(instance, back=bool(told))
         retry, told, ready = _FIRST_RETRY_SECS, "", True
