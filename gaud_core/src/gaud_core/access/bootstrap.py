@@ -6,7 +6,7 @@ import itertools
 import json
 from pathlib import Path
 
-from sqlalchemy import Connection, func, insert, select, update
+from sqlalchemy import Connection, func, insert, or_, select, update
 
 from gaud_core.access.people import write_audit
 from gaud_core.access.values import digest_of, new_key, shown_of
@@ -29,7 +29,8 @@ def bootstrap(store: Store, config: Config, clock: Clock = utc_millis) -> str | 
     """See that there is an administrator, and give his key in clear if it was made just now.
 
     `auth.bootstrap_key` always opens: it is the way back in for one who has lost every key. Processes that
-    start at once make one key. ConfigError when an older Gaud's file holds no digest.
+    start at once make one key. ConfigError when the preset key is another one's, or when an older Gaud's file
+    holds no digest.
     """
     preset = config.auth.bootstrap_key
     file = config.data.folder / _FILE
@@ -37,6 +38,7 @@ def bootstrap(store: Store, config: Config, clock: Clock = utc_millis) -> str | 
         made = None
         if preset is not None:
             text = preset.reveal()
+            _refuse_shared(connection, digest_of(text))
             _set(connection, digest_of(text), shown_of(text), clock())
         elif not _has_key(connection):
             digest = _stored(file)
@@ -84,6 +86,15 @@ def _free_name(connection: Connection) -> str:
     taken = set(connection.execute(select(users.c.name).where(*others)).scalars())
     names = (_NAME if number == 1 else f"{_NAME} {number}" for number in itertools.count(1))
     return next(name for name in names if name not in taken)
+
+
+def _refuse_shared(connection: Connection, digest: bytes) -> None:
+    """Refuse a text that is another key's now or was until its rotation: nobody could say whose it is."""
+    is_it = or_(keys.c.digest == digest, keys.c.previous_digest == digest)
+    other = connection.execute(select(keys.c.id).where(is_it, keys.c.id != BOOTSTRAP_KEY)).first()
+    if other is not None:
+        cure = "Preset a text of its own, or none at all."
+        raise ConfigError([Problem("auth.bootstrap_key", f"is already the key {other.id}.", cure)])
 
 
 def _has_key(connection: Connection) -> bool:
