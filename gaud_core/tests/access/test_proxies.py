@@ -52,6 +52,7 @@ def test_names(subject: str, name: str) -> None:
         b"O=a/CN=admin",
         b"/O=a/CN=admin",
         b"/CN=admin",
+        b"/O=a,CN=admin",
         b"CN=Ada,CN=admin",
         b"CN=admin,CN=admin",
         b'O="x,CN=admin"',

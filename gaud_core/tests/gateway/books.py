@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import contextlib
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import Any
 
-from sqlalchemy import Connection, event, func, select
+from sqlalchemy import event, func, select, update
 
 from gaud_core import Model, Price
 from gaud_core.access import Budget, Door, KeyLimits, People
@@ -123,6 +123,12 @@ def key_id(gaud: Served, name: str = "Ada") -> str:
         return str(connection.execute(query).scalar_one())
 
 
+def orphan(gaud: Served, name: str = "Ada") -> None:
+    """Delete a user without his keys."""
+    with store_of(gaud).writing() as connection:
+        connection.execute(update(users).where(users.c.name == name).values(deleted_at=1))
+
+
 def at(gaud: Served, clock: WallClock) -> Served:
     """Let a gateway live by this clock."""
     gateway: Gateway = gaud.gateway
@@ -142,30 +148,20 @@ def count_of_rows(store: Store, table: Any) -> int:
         return int(connection.execute(select(func.count()).select_from(table)).scalar_one())
 
 
-def impatient(gaud: Served) -> Served:
-    """Let nobody wait for a lock for longer than 50 ms; to be asked for before the first call."""
-    engine = store_of(gaud).engine
-    event.listen(engine, "connect", lambda driver, _: driver.execute("PRAGMA busy_timeout=50"))
-    engine.dispose()
-    return gaud
+class Spoiler:
+    """Makes a gateway's database fail; to be made before the first call.
 
-
-def broken_store(gaud: Served, trouble: str, cure: str) -> Callable[[], None]:
-    """Let every transaction begin with this statement; give the way to let it begin with the cure instead.
-
-    So each thread spoils and mends its own connection: SQLite allows no other one to touch it.
+    Each transaction begins with `statement`, so that every thread spoils and mends its own connection: SQLite
+    allows no other one to touch it. And nobody waits for a lock for longer than 50 ms.
     """
-    first = [trouble]
 
-    def spoil(connection: Connection) -> None:
-        connection.exec_driver_sql(first[0])
-
-    event.listen(store_of(gaud).engine, "begin", spoil)
-
-    def mend() -> None:
-        first[0] = cure
-
-    return mend
+    def __init__(self, gaud: Served) -> None:
+        self.statement = "SELECT 1"
+        self.store = store_of(gaud)
+        engine = self.store.engine
+        event.listen(engine, "connect", lambda driver, _: driver.execute("PRAGMA busy_timeout=50"))
+        event.listen(engine, "begin", lambda connection: connection.exec_driver_sql(self.statement))
+        engine.dispose()
 
 
 def before_silence(wire: Wire) -> bytes:

@@ -11,6 +11,7 @@ from typing import Any
 import attrs
 import pytest
 
+from gaud_core.config import Breaker
 from gaud_core.gateway.delivery import BrokenAnswer
 from gaud_core.testing import (
     DONE,
@@ -28,15 +29,13 @@ from gaud_core.testing import (
 from .books import (
     ADMIN,
     COST,
+    Spoiler,
     bearer,
-    broken_store,
-    impatient,
     member,
     only,
     priced,
     rows,
     settled,
-    store_of,
     worst,
 )
 from .support import Served, Starter
@@ -51,21 +50,36 @@ LONG = json.dumps({"x": "x" * 2_000_000}).encode()
 @pytest.fixture
 def books(serve: Starter, upstream: ScriptedUpstream) -> Served:
     """A gateway with keys and prices, whose ledger tries again soon."""
-    gaud = impatient(priced(serve, upstream.url))
+    gaud = priced(serve, upstream.url)
     gaud.gateway.ledger.writer.retry_secs = 0.01
     return gaud
 
 
-def _locked(gaud: Served) -> Callable[[], None]:
+@pytest.fixture
+def spoiler(books: Served) -> Spoiler:
+    """The way to break its database."""
+    return Spoiler(books)
+
+
+def _locked(spoiler: Spoiler) -> Callable[[], None]:
     """Somebody else holds the write lock."""
     held = ExitStack()
-    held.enter_context(store_of(gaud).writing())
+    held.enter_context(spoiler.store.writing())
     return held.close
 
 
-def _read_only(gaud: Served) -> Callable[[], None]:
+def _begin(spoiler: Spoiler, trouble: str, cure: str) -> Callable[[], None]:
+    spoiler.statement = trouble
+
+    def mend() -> None:
+        spoiler.statement = cure
+
+    return mend
+
+
+def _read_only(spoiler: Spoiler) -> Callable[[], None]:
     """The file may not be written."""
-    return broken_store(gaud, "PRAGMA query_only=ON", "PRAGMA query_only=OFF")
+    return _begin(spoiler, "PRAGMA query_only=ON", "PRAGMA query_only=OFF")
 
 
 TROUBLES = [_locked, _read_only]
@@ -79,12 +93,12 @@ def _refused(answered: Answered) -> None:
 @pytest.mark.parametrize("trouble", TROUBLES)
 @pytest.mark.parametrize("stream", [False, True])
 def test_no_call_goes_out_unbooked(
-    books: Served, upstream: ScriptedUpstream, trouble: Any, stream: bool
+    books: Served, spoiler: Spoiler, upstream: ScriptedUpstream, trouble: Any, stream: bool
 ) -> None:
     """It is 503 before the upstream hears of it; afterwards calls go through again without anybody's hand."""
     upstream.default = chat_stream() if stream else chat_completion()
     books.chat(headers=bearer(ADMIN), stream=stream)
-    mend = trouble(books)
+    mend = trouble(spoiler)
     _refused(books.chat(headers=bearer(ADMIN), stream=stream))
     assert len(upstream.calls) == 1
     mend()
@@ -93,11 +107,11 @@ def test_no_call_goes_out_unbooked(
 
 
 def test_the_log_says_it_once(
-    books: Served, upstream: ScriptedUpstream, caplog: pytest.LogCaptureFixture
+    books: Served, spoiler: Spoiler, upstream: ScriptedUpstream, caplog: pytest.LogCaptureFixture
 ) -> None:
     """One line when it breaks and one when it is mended, without a traceback."""
     upstream.default = chat_completion()
-    mend = _read_only(books)
+    mend = _read_only(spoiler)
     with caplog.at_level(logging.WARNING, "gaud.ledger"):
         for _ in range(3):
             _refused(books.chat(headers=bearer(ADMIN)))
@@ -113,7 +127,7 @@ def test_the_log_says_it_once(
 
 @pytest.mark.parametrize("trouble", TROUBLES)
 def test_a_whole_answer_that_cannot_be_booked(
-    books: Served, upstream: ScriptedUpstream, trouble: Any
+    books: Served, spoiler: Spoiler, upstream: ScriptedUpstream, trouble: Any
 ) -> None:
     """It is 503 and nothing of the answer; the row is written as soon as that is possible, and once."""
     gate = Signal()
@@ -121,7 +135,7 @@ def test_a_whole_answer_that_cannot_be_booked(
     with books.wire() as wire:
         wire.send(post(chat(), bearer(ADMIN)))
         upstream.wait_call()
-        mend = trouble(books)
+        mend = trouble(spoiler)
         gate.set()
         answered = wire.answer()
     _refused(answered)
@@ -132,12 +146,29 @@ def test_a_whole_answer_that_cannot_be_booked(
     assert (row.status, row.output_tokens, row.cost_nanos, row.cost_source) == (200, 7, COST, "priced")
 
 
+def test_closed_books_are_no_fault_of_the_upstreams(serve: Starter, upstream: ScriptedUpstream) -> None:
+    """The breaker stays closed, and no provider is shown with an error."""
+    gaud = priced(serve, upstream.url, breaker=Breaker(failure_threshold=1))
+    spoiler = Spoiler(gaud)
+    gate = Signal()
+    upstream.add(attrs.evolve(chat_completion(), before=[gate]))
+    with gaud.wire() as wire:
+        wire.send(post(chat(), bearer(ADMIN)))
+        upstream.wait_call()
+        mend = _read_only(spoiler)
+        gate.set()
+        _refused(wire.answer())
+    mend()
+    instance = gaud.gateway.registry.instances["acme"]
+    assert (instance.breaker.state, instance.last_error) == ("closed", None)
+
+
 @pytest.mark.parametrize("trouble", TROUBLES)
 @pytest.mark.parametrize(
     "ending", [[FINISH, TOLD, DONE], [FINISH, TOLD], [FINISH + TOLD + DONE, HELLO]], ids=str
 )
 def test_a_stream_that_cannot_be_booked(
-    books: Served, upstream: ScriptedUpstream, trouble: Any, ending: list[bytes]
+    books: Served, spoiler: Spoiler, upstream: ScriptedUpstream, trouble: Any, ending: list[bytes]
 ) -> None:
     """It ends in an error event and not in `[DONE]`; the row is written later with the true cost."""
     gate = Signal()
@@ -146,7 +177,7 @@ def test_a_stream_that_cannot_be_booked(
         wire.send(post(chat(stream=True), bearer(ADMIN)))
         pieces = wire.pieces(wire.head())
         assert next(pieces) == HELLO
-        mend = trouble(books)
+        mend = trouble(spoiler)
         gate.set()
         rest = b"".join(pieces)
     assert b"[DONE]" not in rest
@@ -160,6 +191,7 @@ def test_a_stream_that_cannot_be_booked(
 @pytest.mark.parametrize("chunked", [False, True])
 def test_a_long_answer_that_cannot_be_booked(
     books: Served,
+    spoiler: Spoiler,
     upstream: ScriptedUpstream,
     caplog: pytest.LogCaptureFixture,
     chunked: bool,
@@ -172,7 +204,7 @@ def test_a_long_answer_that_cannot_be_booked(
     with books.wire() as wire:
         wire.send(post(chat(), bearer(ADMIN)))
         upstream.wait_call()
-        mend = _read_only(books)
+        mend = _read_only(spoiler)
         gate.set()
         answered = wire.answer()
     assert (answered.status, answered.complete) == (200, False)
@@ -183,14 +215,16 @@ def test_a_long_answer_that_cannot_be_booked(
     assert failures == [BrokenAnswer]  # which logs.py does not show with a traceback
 
 
-def test_a_client_who_leaves_while_the_books_are_closed(books: Served, upstream: ScriptedUpstream) -> None:
+def test_a_client_who_leaves_while_the_books_are_closed(
+    books: Served, spoiler: Spoiler, upstream: ScriptedUpstream
+) -> None:
     """His call is settled later and once."""
     gate = Signal()
     upstream.add(Answer.stream([HELLO, gate, FINISH, TOLD, DONE]))
     with books.wire() as wire:
         wire.send(post(chat(stream=True), bearer(ADMIN)))
         next(wire.pieces(wire.head()))
-        mend = _read_only(books)
+        mend = _read_only(spoiler)
         wire.reset()
     assert upstream.wait_call().disconnected.wait_blocking()
     mend()
@@ -198,10 +232,10 @@ def test_a_client_who_leaves_while_the_books_are_closed(books: Served, upstream:
     assert (row.status, row.error, row.cost_nanos) == (499, "client_left", worst(upstream)[1])
 
 
-def test_a_full_disk(books: Served, upstream: ScriptedUpstream) -> None:
+def test_a_full_disk(books: Served, spoiler: Spoiler, upstream: ScriptedUpstream) -> None:
     """Calls go through as long as there is room, then they are refused; each that went out has its row."""
     upstream.default = chat_completion()
-    mend = broken_store(books, "PRAGMA max_page_count=1", "PRAGMA max_page_count=1000000")
+    mend = _begin(spoiler, "PRAGMA max_page_count=1", "PRAGMA max_page_count=1000000")
     answers = [books.chat("acme:" + "x" * 400, bearer(ADMIN)) for _ in range(60)]
     good = [answered for answered in answers if answered.status == 200]
     for answered in answers:
@@ -213,10 +247,10 @@ def test_a_full_disk(books: Served, upstream: ScriptedUpstream) -> None:
     assert {answered.header("x-request-id") for answered in good} <= {row.id for row in found}
 
 
-def test_a_store_that_cannot_be_read(books: Served) -> None:
+def test_a_store_that_cannot_be_read(books: Served, spoiler: Spoiler) -> None:
     """It is 503 for good keys and wrong ones alike, and keeps nobody from the health."""
     key = member(books)
-    mend = broken_store(books, "no statement at all", "SELECT 1")
+    mend = _begin(spoiler, "no statement at all", "SELECT 1")
     answers = [books.chat(headers=bearer(text)) for text in (key, ADMIN, "sk-prx-test-wrong")]
     answers += [books.get(f"/v1/models{name}", bearer(key)) for name in ("", "/acme:m")]
     assert books.get("/health", bearer(key)).status == 200

@@ -16,6 +16,7 @@ from gaud_core.testing import (
     Cut,
     ScriptedUpstream,
     Signal,
+    Step,
     chat_chunk,
     chat_completion,
     chat_error_stream,
@@ -30,6 +31,7 @@ from .wire import chat, post
 HELLO = sse(chat_chunk({"content": "Hello"}))
 FINISH = sse(chat_chunk({}, "stop"))
 TOLD = sse(chat_chunk(None, usage=USAGE))
+ERROR = sse({"error": {"message": "boom", "type": "server_error", "param": None, "code": "500"}})
 CHEAP = {**USAGE, "cost": 0.0123}
 CACHED = {**USAGE, "prompt_tokens_details": {"cached_tokens": 2}}
 NOTHING = {"prompt_tokens": 0, "completion_tokens": 0, "total_tokens": 0}
@@ -105,6 +107,27 @@ def test_no_done_before_the_settlement(
         while DONE[:-1] not in wire._held:
             wire._more()
         assert [row.state for row in rows(books)] == ["settled"]
+
+
+@pytest.mark.parametrize("ending", [[Cut.CLOSE], [ERROR, DONE], []], ids=["break", "event", "end"])
+def test_no_end_of_a_broken_stream_before_the_settlement(
+    books: Served, upstream: ScriptedUpstream, ending: list[Step]
+) -> None:
+    """The answer's end waits for the books when it is a bad one, too."""
+    gate = Signal()
+    upstream.add(Answer.stream([HELLO, gate, *ending]))
+    with books.wire() as wire:
+        wire.send(post(chat(stream=True), bearer(ADMIN)))
+        pieces = wire.pieces(wire.head())
+        assert next(pieces) == HELLO
+        with store_of(books).writing():
+            gate.set()
+            before_silence(wire)
+            assert b"0\r\n\r\n" not in wire._held
+        rest = b"".join(pieces)
+        assert [row.state for row in rows(books)] == ["settled"]
+    assert b'"error"' in rest
+    assert b"[DONE]" not in rest
 
 
 LONG = json.dumps({"x": "x" * 2_000_000, "usage": USAGE}).encode()

@@ -17,7 +17,7 @@ from gaud_core.access.values import shown_of
 from gaud_core.config import Server
 from gaud_core.testing import ScriptedUpstream, chat_completion
 
-from .books import ADMIN, WallClock, at, bearer, key_id, member, people, priced, rows, store_of
+from .books import ADMIN, WallClock, at, bearer, key_id, member, orphan, people, priced, rows, store_of
 from .support import Served, Starter
 from .wire import Answered, HeaderLines, Wire, head_of
 
@@ -133,12 +133,13 @@ def test_a_wrong_bearer_is_not_made_good_by_another_header(gaud: Served) -> None
 def _dead_keys(gaud: Served, wall: WallClock) -> dict[str, str]:
     """Keys that open nothing any more, each for a reason of its own."""
     register = people(gaud)
-    names = ("revoked", "expired", "deleted", "rotated")
+    names = ("revoked", "expired", "deleted", "rotated", "orphan")
     keys = {name: member(gaud, name=name, expires_at=wall() if name == "expired" else None) for name in names}
     register.revoke_key(key_id(gaud, "revoked"), actor="test")
     register.rotate_key(key_id(gaud, "rotated"), actor="test")
     (user,) = (user for user in register.users() if user.name == "deleted")
     register.delete_user(user.id, actor="test")
+    orphan(gaud, "orphan")
     return keys | {"almost": keys["rotated"][:-1], "prefix": shown_of(keys["rotated"]), "none": WRONG}
 
 

@@ -28,6 +28,7 @@ from .books import (
     bearer,
     key_id,
     member,
+    orphan,
     people,
     priced,
     rows,
@@ -343,7 +344,12 @@ def _deleted(gaud: Served, wall: WallClock) -> None:
     people(gaud).delete_user(_user(gaud), actor="test")
 
 
-@pytest.mark.parametrize("ends", [_revoked, _expired, _rotated, _after_grace, _deleted])
+def _orphaned(gaud: Served, wall: WallClock) -> None:
+    """Whatever has deleted the user and has not thought of his keys."""
+    orphan(gaud)
+
+
+@pytest.mark.parametrize("ends", [_revoked, _expired, _rotated, _after_grace, _deleted, _orphaned])
 def test_a_key_that_ends_ends_at_once(
     limited: Served, wall: WallClock, upstream: ScriptedUpstream, ends: Callable[..., Any]
 ) -> None:

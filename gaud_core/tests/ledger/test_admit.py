@@ -260,3 +260,24 @@ async def test_an_id_that_is_taken_hurts_only_its_call(ledger: Ledger) -> None:
     assert [isinstance(answer, Ticket) for answer in answers] == [True, False, True]
     assert ledger.verify().clean
     assert ledger.verify().calls == {"open": 3}
+
+
+async def test_a_cancellation_that_meets_the_answer(
+    ledger: Ledger, store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whoever is cancelled in the moment when his ticket comes gets none, and the call is settled for him."""
+    submit = ledger.writer.submit
+
+    def submit_and_cancel(order: Any) -> Any:
+        future = submit(order)
+        future.add_done_callback(lambda _: admitting.cancel())
+        return future
+
+    monkeypatch.setattr(type(ledger.writer), "submit", lambda _, order: submit_and_cancel(order))
+    admitting = asyncio.create_task(ledger.admit(wants(call="c1")))
+    with pytest.raises(asyncio.CancelledError):
+        await admitting
+    monkeypatch.undo()
+    ledger.close()
+    found = row(store, "c1")
+    assert (found.state, found.status, found.cost_nanos) == ("settled", 499, 0)
