@@ -236,6 +236,22 @@ def test_a_plugin_that_fails(
         assert (row.cost_nanos, row.cost_source) == (row.reserved_nanos, "estimated")
 
 
+@pytest.mark.parametrize(
+    ("said", "source"), [("0.5", "provider"), (0.5, "provider"), ({}, "estimated"), (object(), "estimated")]
+)
+def test_a_plugin_that_says_its_cost_in_another_type(serve: Starter, said: Any, source: str) -> None:
+    """What is no amount is not counted, and the call is settled all the same."""
+
+    async def send(self: Priced, call: Call) -> Reply:
+        return Reply(200, (("content-type", "application/json"),), b"{}", cost_usd=said)
+
+    kind = type("Odd", (Priced,), {"send": send})
+    gaud = serve(acme=AcmeSettings(url="http://127.0.0.1:1"), kind=kind, key=ADMIN)
+    assert gaud.chat(headers=bearer(ADMIN)).status == 200
+    row = only(gaud)
+    assert (row.status, row.cost_source) == (200, source)
+
+
 def test_an_open_breaker(serve: Starter, upstream: ScriptedUpstream, clock: Clock) -> None:
     """A call that was not sent has cost nothing, and is in the books."""
     upstream.add(Answer.error(500))

@@ -77,7 +77,8 @@ class Booking:
         """Give the cost and its source: what was said, else the price of what was counted, else the worst."""
         usage, counted = self.outcome.usage, self._counted()
         said = usage.cost_usd if usage and usage.cost_usd is not None else self.outcome.cost_usd
-        if said is not None and (nanos := nanos_of_usd(said)) is not None:
+        # a plugin may say it in another type: a call that cannot be settled stays open for ever
+        if said is not None and (nanos := nanos_of_usd(str(said))) is not None:
             return nanos, "provider"
         if counted is not None:
             return cost_of(counted, self.price)
