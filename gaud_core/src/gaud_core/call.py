@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping
+from contextlib import suppress
 from functools import cached_property
 from typing import Any
 
@@ -32,8 +33,11 @@ class _Routing(msgspec.Struct):
 
 
 _routing = msgspec.json.Decoder(_Routing)
+_members = msgspec.json.Decoder(dict[str, msgspec.Raw])
 
 _LENGTHS = ("max_tokens", "max_completion_tokens", "max_output_tokens", "n", "best_of")
+_READ = frozenset(_Routing.__struct_fields__)
+_MOST_QUOTES = 10_000  # beyond that many members, their dictionary would take much more room than the body
 _ASKING = b'{"include_usage":true}'
 
 
@@ -56,6 +60,7 @@ class Body:
     def parse(cls, raw: bytes) -> Body:
         """Check the bytes once and read what routing needs; of a repeated member the last one counts."""
         routing = _decode(raw)
+        _refuse_lookalikes(raw)
         lengths = {name: value for name in _LENGTHS if (value := getattr(routing, name)) is not msgspec.UNSET}
         model = _model_name(routing.model)
         return cls(raw, model, routing.stream is True, routing.stream_options, lengths)
@@ -193,6 +198,24 @@ def _decode_slowly(raw: bytes, reason: str) -> _Routing:
             return _Routing(**{key: decoded[key] for key in _Routing.__struct_fields__ if key in decoded})
     what = reason.replace("JSON is malformed: ", "").replace("Input data was truncated", "it ends too early")
     raise BadRequest(f"The request body is not valid JSON: {what}.")
+
+
+def _refuse_lookalikes(raw: bytes) -> None:
+    """Refuse `Model` or `MAX_TOKENS`: an upstream that ignores case would read what Gaud has not checked."""
+    for name in _names(raw):
+        if name not in _READ and (meant := name.casefold()) in _READ:
+            raise BadRequest(
+                f"The request has a member `{name}`. Write `{meant}`, in lower case.",
+                param=name,
+                code="misspelled_member",
+            )
+
+
+def _names(raw: bytes) -> Iterable[str]:
+    if raw.count(b'"') <= _MOST_QUOTES:
+        with suppress(msgspec.DecodeError):  # a lone surrogate
+            return _members.decode(raw)
+    return (name for name, _, _ in members(raw))
 
 
 def _no_constant(name: str) -> Any:

@@ -162,7 +162,8 @@ class ApiError(GaudError):
     def payload(self) -> dict[str, Any]:
         """OpenAI's error object, without the envelope."""
         message = one_line(with_hint(str(self.message), self.hint))
-        return {"message": message, "type": self.type, "param": self.param, "code": self.error_code}
+        param, code = (text and one_line(str(text)) for text in (self.param, self.error_code))
+        return {"message": message, "type": self.type, "param": param, "code": code}
 
     def body(self) -> bytes:
         """OpenAI's error envelope, ready to send."""

@@ -54,7 +54,7 @@ KEY_TEXTS = st.sampled_from(
     [
         b"messages",
         b"temperature",
-        b"Model",
+        b"MODELS",
         b"models",
         b"mode",
         b"x_new",
@@ -68,7 +68,9 @@ KEY_TEXTS = st.sampled_from(
         b"include_usage",
     ]
 )
-NESTED_KEY_TEXTS = KEY_TEXTS | st.sampled_from([b"model", b"mo\\u0064el", b"stream", b"stream_options"])
+NESTED_KEY_TEXTS = KEY_TEXTS | st.sampled_from(
+    [b"model", b"Model", b"mo\\u0064el", b"stream", b"stream_options"]
+)
 MODEL_KEYS = st.sampled_from(
     [b"model", b"model", b"model", b"\\u006dodel", b"mode\\u006c", b"\\u006D\\u006Fdel"]
 )

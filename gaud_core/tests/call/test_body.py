@@ -87,7 +87,14 @@ def _refusal(raw: bytes) -> ApiError:
         (b"7", "must be a JSON object"),
         (b"null", "must be a JSON object"),
         (b"{}", "names no `model`"),
-        (b'{"Model":"m"}', "names no `model`"),
+        (b'{"modell":"m"}', "names no `model`"),
+        (b'{"Model":"m"}', "has a member `Model`. Write `model`, in lower case."),
+        (b'{"model":"m","MODEL":"n"}', "has a member `MODEL`"),
+        (b'{"MODEL":"n","model":"m","a":"\\ud800"}', "has a member `MODEL`"),
+        (b'{"model":"m","\\u004dax_tokens":9}', "has a member `Max_tokens`"),
+        ('{"model":"m","max_tokenſ":9}'.encode(), "Write `max_tokens`"),
+        ('{"model":"m","maX_to\u212aens":9}'.encode(), "Write `max_tokens`"),
+        (b'{"model":"m","Stream":true,' + b'"a":"",' * 30_000 + b'"b":1}', "has a member `Stream`"),
         (b'{"messages":[{"model":"m"}]}', "names no `model`"),
         (b'{"model":null}', "must be a string"),
         (b'{"model":7}', "must be a string"),
@@ -173,3 +180,10 @@ def test_same_name_costs_nothing() -> None:
 def test_lone_surrogate_at_the_end_is_no_fault() -> None:
     """The same holds for one that stands among the last bytes, as a message cut in mid emoji does."""
     assert Body.parse(b'{"model":"m","messages":[{"role":"user","content":"cut \\ud83d"}]}').model == "m"
+
+
+@pytest.mark.parametrize("name", ["Model", "MAX_TOKENS", "N", "Stream_Options", "Temperature"])
+def test_names_inside_are_free(name: str) -> None:
+    """Only members of the request itself are the gateway's business, and only those that it reads."""
+    inside = {"model": "m", "tools": [{name: {name: 1}}], "Temperature": 1, "metadata": {name: f'"{name}":'}}
+    assert Body.parse(json.dumps(inside).encode()).model == "m"

@@ -13,7 +13,7 @@ from sqlalchemy import event, func, select, update
 from gaud_core import Model, Price
 from gaud_core.access import Budget, Door, KeyLimits, People
 from gaud_core.gateway.gateway import Gateway
-from gaud_core.ledger import worst_of
+from gaud_core.ledger import prompt_tokens, worst_of
 from gaud_core.store import Store
 from gaud_core.store.schema import calls, keys, users
 from gaud_core.testing import ScriptedUpstream
@@ -85,7 +85,7 @@ def only(gaud: Served) -> Any:
 def worst(upstream: ScriptedUpstream) -> tuple[int, int]:
     """The tokens and the cost that are reserved for the last call that the upstream has seen."""
     body = upstream.calls[-1].body
-    found = worst_of(len(body), json.loads(body), PRICE)
+    found = worst_of(prompt_tokens(body), json.loads(body), PRICE)
     assert found.nanos is not None
     return found.tokens, found.nanos
 

@@ -90,6 +90,18 @@ def test_a_client_who_leaves_ends_the_call(
     assert row.on_disconnect == "cancel"
 
 
+def test_a_client_who_leaves_after_a_count_in_between(serve: Starter, upstream: ScriptedUpstream) -> None:
+    """Some upstreams count in each chunk: what was counted until he left is not what the call has used."""
+    gaud, gate = priced(serve, upstream.url), Signal()
+    counted = sse(chat_chunk({"content": "Hello"}, usage={"prompt_tokens": 5, "completion_tokens": 1}))
+    upstream.add(Answer.stream([counted, gate, FINISH, TOLD, DONE]))
+    with gaud.wire() as wire:
+        wire.send(post(chat(stream=True), bearer(ADMIN)))
+        next(wire.pieces(wire.head()))
+        wire.reset()
+    assert _ended(only(gaud)) == (499, "client_left", None, worst(upstream)[1], "estimated")
+
+
 @pytest.mark.parametrize("how", [_left_early, _left_late])
 def test_a_call_may_be_drained(serve: Starter, upstream: ScriptedUpstream, how: Callable[..., None]) -> None:
     """With `drain` the answer is read to its end, and the books have what it really cost."""

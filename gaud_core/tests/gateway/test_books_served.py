@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import gzip
 import json
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import attrs
 import pytest
 
+from gaud_core import Model
 from gaud_core.testing import (
     DONE,
     USAGE,
@@ -106,6 +109,25 @@ def test_no_done_before_the_settlement(
             assert b"[DO" not in before_silence(wire)
         while DONE[:-1] not in wire._held:
             wire._more()
+        assert [row.state for row in rows(books)] == ["settled"]
+
+
+@pytest.mark.parametrize("content_type", ["application/json", "text/event-stream"])
+def test_no_end_of_what_is_not_read_before_the_settlement(
+    books: Served, upstream: ScriptedUpstream, content_type: str
+) -> None:
+    """What is too long to be held, or compressed unasked, waits for the books with its last bytes."""
+    gate = Signal()
+    headers = {"content-encoding": "gzip"} if "event" in content_type else {}
+    upstream.add(Answer.stream([b" " * 2_000_000, gate, b"the end"], 200, headers, content_type))
+    with books.wire() as wire:
+        wire.send(post(chat(), bearer(ADMIN)))
+        upstream.wait_call()
+        with store_of(books).writing():
+            gate.set()
+            before_silence(wire)
+            assert b"the end" not in wire._held
+        assert b"the end" in wire.answer().body
         assert [row.state for row in rows(books)] == ["settled"]
 
 
@@ -266,6 +288,32 @@ def test_two_hundred_calls_at_once(books: Served, upstream: ScriptedUpstream) ->
     assert {row.id for row in found} == ids
     assert {row.cost_nanos for row in found} == {COST}
     assert len(upstream.calls) == 200
+
+
+def test_a_call_right_after_the_start_has_its_price(serve: Starter, upstream: ScriptedUpstream) -> None:
+    """It waits for the first list of models: without a price no budget would hold it."""
+    upstream.default = chat_completion()
+    discovered = Signal()
+
+    class Late(Priced):
+        def known_models(self) -> Sequence[Model]:
+            return ()
+
+        async def models(self) -> Sequence[Model]:
+            await discovered.wait()
+            return super().known_models()
+
+    gaud = serve(acme=AcmeSettings(url=upstream.url), kind=Late, key=ADMIN)
+    with ThreadPoolExecutor() as pool:
+        call = pool.submit(gaud.chat, "acme:m", bearer(ADMIN))
+        listing = pool.submit(gaud.get, "/v1/models", bearer(ADMIN))
+        with pytest.raises(TimeoutError):
+            call.result(0.3)
+        assert not upstream.calls
+        discovered.set()
+        assert call.result(5).status == 200
+        assert len(listing.result(5).json["data"]) == 3
+    assert (only(gaud).cost_nanos, only(gaud).cost_source) == (COST, "priced")
 
 
 def test_without_keys_calls_are_booked_too(serve: Starter, upstream: ScriptedUpstream) -> None:

@@ -68,7 +68,7 @@ def test_hint_beside_an_answer(serve: Starter, name: str) -> None:
 @pytest.mark.parametrize("name", TEXTS)
 def test_message_of_any_text(serve: Starter, name: str) -> None:
     """An error's message may hold anything."""
-    gaud = serve(raising(ProviderError(TEXTS[name])))
+    gaud = serve(raising(ProviderError(TEXTS[name], code=TEXTS[name], param=TEXTS[name])))
     answered = gaud.chat("guest:m")
     assert (answered.status, answered.complete) == (502, True)
     assert answered.error["type"] == "upstream_error" if TEXTS[name] else True

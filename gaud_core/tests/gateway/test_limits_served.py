@@ -260,6 +260,7 @@ UPSTREAM_LIMITS = {
     "x-ratelimit-reset-requests": "6ms",
     "x-ratelimit-remaining-tokens": "77",
     "x-ratelimit-other": "5",
+    "x-budget-warning": "all is lost",
 }
 
 
@@ -277,6 +278,7 @@ def test_headers_of_the_upstreams_own_limits(
         assert len(answered.all("x-ratelimit-reset-requests")) == 1
         assert answered.all("x-ratelimit-remaining-tokens") == ["77"]
         assert answered.all("x-ratelimit-other") == ["5"]
+        assert answered.all("x-budget-warning") == []
 
 
 @pytest.mark.parametrize(
@@ -320,6 +322,15 @@ def test_the_list_of_models_is_the_keys_own(limited: Served) -> None:
     assert limited.get("/v1/models/acme:free", bearer(key)).status == 403
     assert limited.get("/v1/models/acme:unlisted", bearer(key)).status == 403
     assert len(limited.get("/v1/models", bearer(ADMIN)).json["data"]) == 3
+
+
+def test_a_wrong_name_tells_nothing_of_other_models(limited: Served) -> None:
+    """Of the names that are near, a key hears those that it may use."""
+    key = member(limited, KeyLimits(("acme:other",)))
+    assert "Did you mean `acme:other`?" in limited.chat("otter:other", bearer(key)).message
+    for answered in (limited.chat("acne:m", bearer(key)), limited.get("/v1/models/acne:m", bearer(key))):
+        assert answered.status == 404
+        assert "acme:m" not in answered.message
 
 
 def _revoked(gaud: Served, wall: WallClock) -> None:

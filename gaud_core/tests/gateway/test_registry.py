@@ -88,6 +88,14 @@ def test_same_name_behind_another_prefix() -> None:
     ) or "acme:gpt-4o" in (_said(registry, "nope:gpt-4o"))
 
 
+def test_near_names_are_those_that_may_be_used() -> None:
+    """A key hears nothing of models that it may not use."""
+    registry = _registry(_instance("acme", "gpt-4o", "gpt-4x"))
+    with pytest.raises(ModelNotFound) as caught:
+        registry.route("nope:gpt-4o", lambda instance, model: (instance, model) == ("acme", "gpt-4x"))
+    assert caught.value.message == "There is no model `nope:gpt-4o`. Did you mean `acme:gpt-4x`?"
+
+
 def test_nothing_near() -> None:
     """Far from every name, the prefixes are shown."""
     registry = _registry(_instance("acme", "gpt-4o"), _instance("work"))

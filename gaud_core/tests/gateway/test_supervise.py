@@ -185,3 +185,11 @@ async def test_intervals_that_are_no_time(interval: float) -> None:
     """Nor make it sleep in a way that no loop can."""
     async with _supervised(Script(interval=interval)) as (_, sleeper):
         assert math.isfinite(sleeper.slept[0])
+
+
+@pytest.mark.parametrize("failure", [None, UpstreamFailed("down")])
+async def test_the_first_discovery_ends_well_or_not(failure: Exception | None) -> None:
+    """Calls that wait for it go on when it has failed, too."""
+    async with _supervised(Script(failure)) as (instance, _):
+        assert instance.first_discovery.is_set()
+        assert not instance.is_looking

@@ -88,7 +88,10 @@ def test_a_fraction_of_a_nano_dollar_is_rounded_up() -> None:
         ({}, 16_000, 16_000),
         ({}, None, DEFAULT_OUTPUT_TOKENS),
         ({"max_tokens": 1e400}, None, DEFAULT_OUTPUT_TOKENS),
-        ({"max_tokens": "5", "n": None}, None, DEFAULT_OUTPUT_TOKENS),
+        ({"max_tokens": "5", "n": None}, None, 5),
+        ({"max_tokens": "five"}, None, DEFAULT_OUTPUT_TOKENS),
+        ({"max_tokens": "1" * 100_000}, None, 2**31),
+        ({"max_tokens": "nan", "n": "2"}, None, 2 * DEFAULT_OUTPUT_TOKENS),
         ({"max_tokens": True}, None, DEFAULT_OUTPUT_TOKENS),
         ({"max_tokens": -1, "n": -1}, None, DEFAULT_OUTPUT_TOKENS),
     ],
@@ -101,7 +104,7 @@ def test_the_longest_answer(request_: Any, limit: int | None, answer: int) -> No
 def test_the_worst_case_has_the_dearest_price() -> None:
     """Everything is written to the cache, and everything is reasoning."""
     price = Price(input=2 * DOLLAR, output=8 * DOLLAR, cache_write=3 * DOLLAR, reasoning=9 * DOLLAR)
-    assert worst_of(301, {"max_tokens": 10}, price) == Worst(111, 1000 * (101 * 3 + 10 * 9))
+    assert worst_of(101, {"max_tokens": 10}, price) == Worst(111, 1000 * (101 * 3 + 10 * 9))
 
 
 counts = st.integers(0, 10**9)
@@ -113,7 +116,7 @@ def test_no_cost_within_the_estimate_exceeds_the_worst_case(
     prompt: int, answer: int, cached: int, reasoning: int, price: Price
 ) -> None:
     """So a budget can only be overrun by an estimate of tokens, never by a price."""
-    worst = worst_of(prompt * 3, {"max_tokens": answer or 1}, price)
+    worst = worst_of(prompt, {"max_tokens": answer or 1}, price)
     cost, _ = cost_of(Usage(prompt, answer, cached, reasoning), price)
     assert cost is not None
     assert worst.nanos is not None

@@ -19,6 +19,7 @@ CREDENTIALS = frozenset(
 )
 _OURS = frozenset(
     {"set-cookie", "server", "date", "alt-svc", "strict-transport-security", "x-request-id", "x-gaud-hint"}
+    | {"x-budget-warning"}
     | {"www-authenticate", "proxy-authenticate", "clear-site-data", "content-security-policy"}
     | {"x-frame-options", "x-content-type-options", "referrer-policy", "permissions-policy"}
 )

@@ -57,6 +57,8 @@ class Instance:
     health: Health | None = None
     last_error: Mishap | None = None
     discovery_failed: bool = False
+    first_discovery: asyncio.Event = attrs.field(factory=asyncio.Event)
+    """Set when the first discovery has ended, well or not: before that, what is not known may exist."""
     latencies_ms: deque[float] = attrs.field(factory=lambda: deque(maxlen=_LATENCIES_KEPT))
 
     guard: Guard = attrs.field(init=False)
@@ -73,6 +75,11 @@ class Instance:
         """The instance's name for people: "Acme provider", or "Acme provider `work`"."""
         label = self.provider.label or self.provider.name
         return f"{label} provider" + ("" if self.name == self.provider.name else f" `{self.name}`")
+
+    @property
+    def is_looking(self) -> bool:
+        """Whether it serves and its first discovery has not ended yet."""
+        return self.stage == "serving" and not self.first_discovery.is_set()
 
     def learn(self, models: Iterable[Model]) -> None:
         """Keep a list of models; the first of a name counts."""

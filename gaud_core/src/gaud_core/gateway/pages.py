@@ -36,6 +36,7 @@ def list_models(gateway: Gateway) -> Endpoint:
 
     async def endpoint(request: Request) -> Response:
         caller = await gateway.door.identify(request.scope, fresh=True)
+        await gateway.registry.known()
         listed = gateway.registry.listed()
         data = [
             model_object(name, instance, model)
@@ -53,10 +54,13 @@ def retrieve_model(gateway: Gateway) -> Endpoint:
     async def endpoint(request: Request) -> Response:
         caller = await gateway.door.identify(request.scope, fresh=True)
         wanted = request.path_params["model"]
+        await gateway.registry.known(wanted)
         for name, instance, model in gateway.registry.listed():
             if wanted in (name, model.id) and caller.may_use(instance.name, model.id):
                 return JSONResponse(model_object(name, instance, model))
-        route = gateway.registry.route(wanted)  # says what is near, when nothing serves it at all
+        route = gateway.registry.route(
+            wanted, caller.may_use
+        )  # says what is near, when nothing serves it at all
         if not caller.may_use(route.instance.name, route.model):
             raise model_not_allowed(wanted)
         raise ModelNotFound(f"`{wanted[:200]}` is not listed by its provider; a call to it is still sent on.")

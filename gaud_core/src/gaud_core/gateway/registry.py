@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import asyncio
 import difflib
+import itertools
 import re
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import suppress
 from fnmatch import fnmatchcase
 
 import attrs
@@ -17,6 +20,10 @@ __all__ = ["Registry", "Route"]
 
 _COMPARED_NAMES = 500  # about 15 ms of the event loop at most
 _SHOWN_NAME = 200
+_DISCOVERY_PATIENCE_SECS = 5.0
+MayUse = Callable[[str, str], bool]
+"""Whether an instance's model, both by name, is open to who asks."""
+
 _WORD = re.compile(r"[a-z0-9][a-z0-9_-]{0,30}")
 
 
@@ -40,15 +47,32 @@ class Registry:
     broken: Mapping[str, str] = attrs.field(factory=dict)
     install_hint: Callable[[str], str] = lambda name: ""
 
-    def route(self, model: str) -> Route:
-        """Find the instance for a model: by prefix, by exact name, by pattern; else ModelNotFound."""
+    def route(self, model: str, may_use: MayUse = lambda instance, model: True) -> Route:
+        """Find the instance for a model: by prefix, by exact name, by pattern; else ModelNotFound.
+
+        What that tells of other models is only of those that the caller may use.
+        """
         prefix, colon, rest = model.partition(":")
         if colon and rest and prefix in self.instances:
             return Route(self.instances[prefix], rest)
         instance = self._by_exact_name(model) or self._by_pattern(model)
         if instance is None:
-            raise ModelNotFound(self._not_found(model), param="model")
+            raise ModelNotFound(self._not_found(model, may_use), param="model")
         return Route(instance, model)
+
+    async def known(self, model: str = "") -> None:
+        """Wait until it is known what the name means and costs, or for all names without one; 5 s at most.
+
+        Right after a start the lists of models are on their way, and a call must not be free only because
+        it came before its price.
+        """
+        asked = self.instances.get(model.partition(":")[0])
+        instances = [asked] if asked else self.instances.values()
+        if unknown := [instance for instance in instances if instance.is_looking]:
+            with suppress(TimeoutError):
+                async with asyncio.timeout(_DISCOVERY_PATIENCE_SECS):
+                    for instance in unknown:
+                        await instance.first_discovery.wait()
 
     def listed(self) -> Iterator[tuple[str, Instance, Model]]:
         """Give each listed model with its full name."""
@@ -68,13 +92,13 @@ class Registry:
         listing = (instance for instance in instances if _lists_pattern(instance, model))
         return next(claiming, None) or next(listing, None)
 
-    def _not_found(self, model: str) -> str:
+    def _not_found(self, model: str, may_use: MayUse) -> str:
         shown = model if len(model) <= _SHOWN_NAME else model[:_SHOWN_NAME] + "…"
         prefix, colon, _ = model.partition(":")
         said = f"There is no model `{shown}`."
         if colon and prefix in self.broken:
             return f"{said} The provider `{prefix}` cannot be used: {self.broken[prefix]}"
-        near = self._near(model)
+        near = self._near(model, may_use)
         if near:
             return f"{said} Did you mean {' or '.join(f'`{name}`' for name in near)}?"
         hint = self.install_hint(prefix) if colon and _WORD.fullmatch(prefix) else ""
@@ -82,8 +106,9 @@ class Registry:
             return f"{said} The provider `{prefix}` is not installed. {hint}"
         return f"{said} {self._what_there_is()}"
 
-    def _near(self, model: str) -> list[str]:
-        names = [name for name, _, _ in self.listed()][:_COMPARED_NAMES]
+    def _near(self, model: str, may_use: MayUse) -> list[str]:
+        usable = (name for name, instance, listed in self.listed() if may_use(instance.name, listed.id))
+        names = list(itertools.islice(usable, _COMPARED_NAMES))
         same = [name for name in names if name.partition(":")[2] == model]
         return same[:3] or difflib.get_close_matches(model[:_SHOWN_NAME], names, n=3, cutoff=0.6)
 

@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import AsyncIterator
 from contextlib import suppress
 
-from gaud_core.call import Reply
+from gaud_core.call import Reply, Usage
 from gaud_core.errors import ApiError, BooksClosed, ProviderError, Unavailable, UpstreamFailed
 from gaud_core.gateway.delivery import BrokenAnswer, Delivery
 from gaud_core.gateway.dialects import Dialect, Watch
@@ -72,12 +72,12 @@ async def _relay_events(
         await _pass_rest(cutter.rest(), watch, delivery, outcome)
         await delivery.end()
     except (ProviderError, BooksClosed) as error:
-        outcome.usage = watch.usage
+        outcome.usage = _counted(watch)
         if isinstance(error, ProviderError):
             outcome.fail(error)
         await _end_broken(error, cutter, dialect, delivery)
     except asyncio.CancelledError:  # Gaud is being stopped, or the client has left and hears nothing of this
-        outcome.usage = watch.usage
+        outcome.usage = _counted(watch)
         with suppress(TimeoutError):
             async with asyncio.timeout(_LAST_WORDS_SECS):
                 await _end_broken(_stopped(), cutter, dialect, delivery)
@@ -106,6 +106,11 @@ async def _pass_rest(rest: bytes, watch: Watch, delivery: Delivery, outcome: Out
         await delivery.more(shown, last=True)
 
 
+def _counted(watch: Watch) -> Usage | None:
+    """Give the usage of a stream that broke: what was told before the end is less than the call has used."""
+    return watch.usage if watch.complete() else None
+
+
 def _conclude(watch: Watch, outcome: Outcome) -> None:
     outcome.usage, outcome.answered = watch.usage, True
     if watch.error is not None and outcome.error is None:
@@ -127,7 +132,7 @@ async def _relay_unread(
 ) -> None:
     """Relay what is too long to hold or compressed unasked: not checked, and not mended when it breaks.
 
-    With a content-length the last byte is the end, so one piece is held back until the call is booked.
+    One piece is held back until the call is booked, so that the end of the answer is not out before.
     """
     headers = upstream_headers(reply.headers)
     length = reply.header("content-length")
@@ -136,12 +141,9 @@ async def _relay_unread(
     await delivery.start(reply.status, headers)
     held = begun
     try:
-        if not length:
-            await delivery.more(begun)
-            held = b""
         async for piece in content:
-            ready, held = (held, piece) if length else (piece, b"")
-            await delivery.more(ready)
+            await delivery.more(held)
+            held = piece
     except ProviderError as error:
         await delivery.more(held)
         outcome.fail(error)

@@ -24,7 +24,7 @@ from gaud_core.gateway.outcome import Outcome
 from gaud_core.gateway.presence import ClientLeft, Presence, Receive
 from gaud_core.gateway.registry import Route
 from gaud_core.gateway.relay import relay
-from gaud_core.ledger import Admission, worst_of
+from gaud_core.ledger import Admission, prompt_tokens, worst_of
 
 __all__ = ["CallRoute"]
 
@@ -50,7 +50,8 @@ class CallRoute:
         try:
             raw = await read_body(scope["headers"], receive, self.gateway.config.server.max_body_bytes)
             body = Body.parse(raw)
-            route = self.gateway.registry.route(body.model)
+            await self.gateway.registry.known(body.model)
+            route = self.gateway.registry.route(body.model, identity.may_use)
             exchange.fields |= {
                 "provider": route.instance.name,
                 "model": body.model[:_SHOWN_MODEL],
@@ -83,7 +84,7 @@ class CallRoute:
             call.stream,
             identity.key.id if identity.key else None,
             identity.digest,
-            worst_of(len(call.body.raw), call.body.lengths, price, max_output_tokens=longest),
+            worst_of(prompt_tokens(call.body.raw), call.body.lengths, price, max_output_tokens=longest),
             config.ledger.on_disconnect,
         )
         threshold = config.budget.warning_threshold_percent

@@ -37,10 +37,12 @@ async def _keep_models_fresh(instance: Instance, sleep: Sleep) -> None:
         try:
             await instance.discover()
         except ApiError as error:
+            instance.first_discovery.set()
             told, ready = _warn(instance, error, told), False
             await sleep(retry)
             retry = min(retry * 2, _LAST_RETRY_SECS)
             continue
+        instance.first_discovery.set()
         if not ready:
             await _welcome(instance, back=bool(told))
         retry, told, ready = _FIRST_RETRY_SECS, "", True

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from gaud_core.ledger.ledger import Ledger, open_ledger
 from gaud_core.ledger.prices import DEFAULT_OUTPUT_TOKENS, cost_of, nanos_of_usd, worst_of
+from gaud_core.ledger.prompt import prompt_tokens
 from gaud_core.ledger.values import (
     Admission,
     Policy,
@@ -35,5 +36,6 @@ __all__ = [
     "cost_of",
     "nanos_of_usd",
     "open_ledger",
+    "prompt_tokens",
     "worst_of",
 ]

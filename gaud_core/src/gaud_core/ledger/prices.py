@@ -19,9 +19,9 @@ __all__ = ["DEFAULT_OUTPUT_TOKENS", "cost_of", "nanos_of_usd", "worst_of"]
 DEFAULT_OUTPUT_TOKENS = 4096
 """Reserved for an answer when neither the request nor the model says how long it can become."""
 
-_BYTES_PER_TOKEN = 3  # English has about four and dense code about three: rather too many tokens than too few
 _MOST_TOKENS = 2**31
 _MOST_CHOICES = 128
+_LONGEST_NUMBER = 50
 _PER = 1_000_000
 _MOST_NANOS = 10**15
 _LIMIT_NAMES = ("max_completion_tokens", "max_tokens", "max_output_tokens")
@@ -49,15 +49,14 @@ def cost_of(usage: Usage, price: Price | None) -> tuple[int | None, str]:
 
 
 def worst_of(
-    body_bytes: int,
+    prompt: int,
     request: Mapping[str, Any],
     price: Price | None,
     *,
     max_output_tokens: int | None = None,
     default_output_tokens: int = DEFAULT_OUTPUT_TOKENS,
 ) -> Worst:
-    """Give the most that a request can take: its bytes as tokens, and the longest answer it allows."""
-    prompt = -(-body_bytes // _BYTES_PER_TOKEN)
+    """Give the most that a request can take: its prompt's tokens, and the longest answer it allows."""
     answer = _longest_answer(request, max_output_tokens, default_output_tokens)
     if price is None:
         return Worst(prompt + answer)
@@ -90,10 +89,22 @@ def _longest_answer(request: Mapping[str, Any], limit: int | None, default: int)
 
 
 def _count(value: object) -> int | None:
-    """Give a positive whole number, also one written as `16.0`; all else is the upstream's to judge."""
+    """Give a positive whole number, also one written as `16.0` or as text, which some upstreams accept.
+
+    All else is the upstream's to judge.
+    """
+    if isinstance(value, str):
+        value = _number(value)
     if isinstance(value, bool) or not isinstance(value, int | float) or not 0 < value < float("inf"):
         return None
     return min(int(value), _MOST_TOKENS) or None
+
+
+def _number(text: str) -> float | None:
+    try:
+        return float(text[:_LONGEST_NUMBER])
+    except ValueError:
+        return None
 
 
 def _total(parts: tuple[tuple[int, int | None], ...]) -> int | None:
