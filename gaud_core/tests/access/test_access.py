@@ -185,6 +185,22 @@ async def test_a_rotated_key_has_a_grace_period(people: People, door: Door, cloc
     assert [await _opens(door, text) for text in (first, second, third)] == [False, False, True]
 
 
+@pytest.mark.parametrize("grace_secs", [-1, 10**12, 2**70])
+def test_a_grace_period_has_bounds(people: People, grace_secs: int) -> None:
+    """At most a year: what is longer is no rotation, and a number beyond 64 bits no time."""
+    key, _ = people.create_key(people.create_user("Ada", actor="root").id, actor="root")
+    with pytest.raises(BadRequest, match="from 0 to a year"):
+        people.rotate_key(key.id, grace_secs, actor="root")
+
+
+def test_a_key_ends_at_a_time_that_can_be_shown(people: People) -> None:
+    """A date beyond the year 9999 could be kept, but no list of keys could ever show it."""
+    user = people.create_user("Ada", actor="root")
+    people.create_key(user.id, expires_at=253_402_300_799_999, actor="root")
+    with pytest.raises(BadRequest, match="year 10000"):
+        people.create_key(user.id, expires_at=253_402_300_800_000, actor="root")
+
+
 async def test_a_deleted_user_has_no_keys(people: People, door: Door) -> None:
     """And is no longer listed; he cannot be given anything either."""
     user = people.create_user("Ada", actor="root")

@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from pathlib import Path
+from typing import Any
 
 import platformdirs
 import pytest
 
 from gaud_core.config import SECTIONS, Config, Server, load_config, network_problem
 from gaud_core.settings import Secret, Source, describe
-
-if TYPE_CHECKING:
-    from pathlib import Path
 
 
 def test_the_defaults_are_those_of_the_guide() -> None:
@@ -66,6 +64,15 @@ def test_the_data_folder_is_the_platforms_or_the_users(config_of: Any, tmp_path:
     """GAUD_DATA_DIR moves it."""
     assert config_of("").data.folder == platformdirs.user_data_path("gaud", appauthor=False)
     assert config_of("", GAUD_DATA_DIR=str(tmp_path)).data.folder == tmp_path
+
+
+def test_relative_paths_of_the_file_count_from_the_file(config_of: Any, tmp_path: Path) -> None:
+    """So `gaud users` finds the database of `gaud serve` wherever it is called."""
+    config = config_of('[data]\ndir = "kept"\n[database]\npath = "../books.db"')
+    assert config.data.folder == tmp_path / "kept"
+    assert config.database.file(config.data).resolve() == tmp_path.parent / "books.db"
+    assert config_of('[database]\npath = "/srv/books.db"').database.path == Path("/srv/books.db")
+    assert config_of("", GAUD_DATABASE_PATH="books.db").database.path == Path("books.db")
 
 
 def test_every_mistake_of_the_whole_file_is_told_at_once(mistakes_of: Any) -> None:

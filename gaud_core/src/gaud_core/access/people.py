@@ -28,6 +28,8 @@ KEY_COLUMNS = (
 )  # fmt: skip
 _PATCHABLE = frozenset({"label", "expires_at", "models", "rpm", "tpm", "concurrency"})
 _LONGEST = 200
+_LONGEST_GRACE_SECS = 366 * 86_400
+_LAST_MOMENT = 253_402_300_799_999  # the end of the year 9999, the last that dates can show
 _LISTED = 5
 
 
@@ -163,8 +165,8 @@ class People:
 
     def rotate_key(self, key_id: str, grace_secs: int = 0, *, actor: str) -> tuple[Key, str]:
         """Give a key a new text; the old one works for the grace period, on the same counters."""
-        if grace_secs < 0:
-            raise BadRequest("`grace_secs` must not be negative.", param="grace_secs")
+        if not 0 <= grace_secs <= _LONGEST_GRACE_SECS:
+            raise BadRequest("`grace_secs` must be from 0 to a year.", param="grace_secs")
         now, text = self.clock(), new_key()
         with self._changing() as connection:
             key = _live_key(connection, key_id)
@@ -309,6 +311,8 @@ def _check_limits(values: dict[str, Any]) -> None:
             isinstance(value, bool) or not isinstance(value, int) or not 0 <= value < 2**53
         ):
             raise BadRequest(f"`{name}` must be a whole number that is not negative, or null.", param=name)
+    if (values.get("expires_at") or 0) > _LAST_MOMENT:
+        raise BadRequest("`expires_at` must be before the year 10000.", param="expires_at")
     models = values.get("models", ())
     if not isinstance(models, list | tuple) or not all(_is_text(m) and m for m in models):
         raise BadRequest("`models` must be a list of names or globs.", param="models")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Iterator, Mapping
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
@@ -48,6 +49,7 @@ def load_config(
     file = read_file(found, named_by) if found else None
     table = file.table if file else {}
     core = _read_core(table, environ, plugins)
+    core.values |= _anchored(core, found.parent.absolute()) if found else {}
     instances = list(read_instances(_sections(table), environ, plugins))
     if core.problems:
         theirs = [problem for instance, _ in instances for problem in instance.problems]
@@ -78,6 +80,20 @@ def _read_core(table: Mapping[str, Any], environ: Mapping[str, str], plugins: Pl
         core.sources |= {f"{name}.{key}": source for key, source in loaded.sources.items()}
     core.problems += _disagreements(core.values)
     return core
+
+
+def _anchored(core: _Core, folder: Path) -> dict[str, Any]:
+    """Let relative paths of the file count from the file, so that every command finds the same place."""
+    sections = {}
+    for name in {"data", "database"} & core.values.keys():
+        section: Any = core.values[name]
+        paths = {
+            key: folder / value
+            for key, value in attrs.asdict(section).items()
+            if isinstance(value, os.PathLike) and core.sources[f"{name}.{key}"].kind == "file"
+        }
+        sections[name] = attrs.evolve(section, **paths)
+    return sections
 
 
 def _disagreements(values: Mapping[str, Any]) -> Iterator[Problem]:

@@ -159,7 +159,7 @@ class Data:
 
     dir: Path | None = option(
         default=None,
-        help="Folder for what Gaud keeps; without it the platform's data folder.",
+        help="Folder for what Gaud keeps, from this file on if relative; else the platform's data folder.",
         live=False,
     )
 
@@ -183,7 +183,9 @@ class Database:
     """Settings of [database]: where users, keys and the ledger are kept."""
 
     path: Path | None = option(
-        default=None, help="SQLite file; without it `gaud.db` in the data folder.", live=False
+        default=None,
+        help="SQLite file, from this file on if relative; without it `gaud.db` in the data folder.",
+        live=False,
     )
     url: Secret | None = option(
         default=None,

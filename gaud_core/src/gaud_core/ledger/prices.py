@@ -14,7 +14,10 @@ from gaud_core.call import Usage
 from gaud_core.ledger.values import Worst
 from gaud_core.provider import Price
 
-__all__ = ["DEFAULT_OUTPUT_TOKENS", "cost_of", "nanos_of_usd", "worst_of"]
+__all__ = ["DEFAULT_OUTPUT_TOKENS", "MAX_NANOS", "cost_of", "nanos_of_usd", "worst_of"]
+
+MAX_NANOS = 10**13
+"""Ten thousand dollars: no call costs more, and no sum of a million such calls leaves 64 bits."""
 
 DEFAULT_OUTPUT_TOKENS = 4096
 """Reserved for an answer when neither the request nor the model says how long it can become."""
@@ -23,7 +26,7 @@ _MOST_TOKENS = 2**31
 _MOST_CHOICES = 128
 _LONGEST_NUMBER = 50
 _PER = 1_000_000
-_MOST_NANOS = 10**15
+_MOST_USD = MAX_NANOS // 10**9
 _LIMIT_NAMES = ("max_completion_tokens", "max_tokens", "max_output_tokens")
 
 
@@ -71,7 +74,7 @@ def nanos_of_usd(text: str) -> int | None:
     """Read dollars as an upstream spells them, to the nearest nano-dollar; None for what is no amount."""
     try:
         amount = Decimal(text)
-        if not amount.is_finite() or amount < 0 or amount > 1_000_000:
+        if not amount.is_finite() or amount < 0 or amount > _MOST_USD:
             return None
         nanos = int((amount * 10**9).to_integral_value(ROUND_HALF_EVEN))
         return nanos or (1 if amount else 0)  # little is not nothing
@@ -112,7 +115,7 @@ def _total(parts: tuple[tuple[int, int | None], ...]) -> int | None:
     if any(price is None for _, price in used):
         return None
     millionths = sum(tokens * (price or 0) for tokens, price in used)
-    return min(-(-millionths // _PER), _MOST_NANOS)
+    return min(-(-millionths // _PER), MAX_NANOS)
 
 
 def _first(own: int | None, usual: int | None) -> int | None:

@@ -7,14 +7,13 @@ from typing import Any
 
 import attrs
 
+from gaud_core.ledger.prices import MAX_NANOS
 from gaud_core.ledger.standing import Standing
 from gaud_core.ledger.values import Settled, Settlement
 
 __all__ = ["Closing", "OpenCall", "close", "find", "settle"]
 
 MAX_TOKENS = 2**40
-MAX_NANOS = 10**15
-"""A million dollars. What an upstream says is clamped, so that no sum leaves 64 bits."""
 
 
 @attrs.frozen
