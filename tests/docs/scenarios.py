@@ -158,7 +158,7 @@ def _requests(gaud: Gaud, told: Told) -> None:
     told.see(gaud.ask("GET", "/v1/chat/completions"))
     told.see(gaud.ask("POST", "/v1/embeddings"))
     told.see(gaud.ask("GET", "/health", headers={"x-long": "x" * 70_000}))
-    for body in (b"", b"{", b"[]", b"{}", b'{"model": 5}', b"x" * 600):
+    for body in (b"", b"{", b"[]", b"{}", b'{"model": 5}', b'{"Model": "m"}', b"x" * 600):
         told.see(gaud.ask("POST", "/v1/chat/completions", content=body))
     zipped = {"content-encoding": "gzip"}
     told.see(gaud.ask("POST", "/v1/chat/completions", content=b"x", headers=zipped))
