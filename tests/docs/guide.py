@@ -26,12 +26,14 @@ def joined(page: Path) -> str:
 
 
 def providers(page: Path) -> list[type[Provider[object]]]:
-    """The provider classes that a document declares."""
-    if page != GUIDE:
+    """The provider classes that a document declares, or the example that it stands beside."""
+    sources = list(page.parent.glob("src/gaud_provider_*/__init__.py")) if "examples" in page.parts else []
+    if page != GUIDE and not sources:
         return []
+    program = sources[0].read_text(encoding="utf-8") if sources else joined(page)
     module = ModuleType("gaud_guide")
     sys.modules[module.__name__] = module  # types in the classes' bodies are looked up there
-    exec(compile(joined(page), str(page), "exec"), module.__dict__)  # noqa: S102 - our own document
+    exec(compile(program, str(page), "exec"), module.__dict__)  # noqa: S102 - our own document
     found = [
         value for value in vars(module).values() if isinstance(value, type) and Provider in value.__mro__
     ]

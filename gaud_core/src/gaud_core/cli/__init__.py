@@ -23,6 +23,7 @@ _COMMANDS = {
     "keys": "List, create, change and revoke keys.",
     "ledger": "Prove that the books are right; show what a crash has left.",
     "models": "List the models of every configured provider.",
+    "new": "Write the distribution of a provider: source, tests, README, CI.",
     "providers": "List the installed providers and how they are configured.",
     "serve": "Start the gateway.",
     "usage": "List calls and what they cost, or add them up.",

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import AsyncGenerator, AsyncIterator
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from gaud_core.call import Call, Reply, Usage
-from gaud_core.provider.base import Provider
+from gaud_core.provider.base import Provider, UpstreamRequest
 from gaud_core.provider.events import ChunkWriter, CompletionWriter, Event, as_json
+from gaud_core.provider.foreign import messages_of, objects_of, refusal_of
 
 __all__ = ["ChatProvider"]
 
@@ -27,6 +28,28 @@ class ChatProvider(Provider[S]):
         status; one raised later becomes an error event and the stream does not end cleanly.
         """
         raise NotImplementedError(f"{type(self).__name__} does not define chat()")
+
+    def messages(self, call: Call) -> list[tuple[str, str]]:
+        """Give the role and the text of each message; whatever is no such message is refused with 400.
+
+        A content in parts is the text of its parts; images and the like are left out.
+        """
+        return messages_of(call)
+
+    async def ask(self, request: UpstreamRequest) -> AsyncGenerator[dict[str, Any], None]:
+        """Send a request, and give the JSON objects of the answer as they come: one a line, or one an event.
+
+        A refusal is raised before the first, with the upstream's status, words and retry-after. What is no
+        JSON object is an UpstreamFailed. The upstream's answer is closed when the caller ends.
+        """
+        reply = await self.ctx.send(request)
+        try:
+            if reply.status != 200:
+                raise await refusal_of(reply)
+            async for told in objects_of(reply):
+                yield told
+        finally:
+            await reply.aclose()
 
     async def send(self, call: Call) -> Reply:
         """Wait for the first event, then answer 200."""
