@@ -24,7 +24,7 @@ from gaud_core.gateway.dialects import ENDPOINTS
 from gaud_core.gateway.gateway import Gateway
 from gaud_core.gateway.limits import LIMIT_HEADERS
 from gaud_core.gateway.pages import front_door, health, list_models, retrieve_model
-from gaud_core.gateway.plugins import Plugin, discover
+from gaud_core.gateway.plugins import Plugin, discover, is_strict
 from gaud_core.gateway.routes import CallRoute
 from gaud_core.observe.exchanges import Exchanges
 from gaud_core.store import Store, open_store
@@ -43,7 +43,7 @@ def create_app(
     """
     found = discover(os.environ) if plugins is None else plugins
     opened = _open(config) if store is None else store
-    gateway = Gateway(config, found, opened)
+    gateway = Gateway(config, found, opened, strict=is_strict(os.environ))
 
     @asynccontextmanager
     async def lifespan(app: Starlette) -> AsyncIterator[None]:

@@ -268,6 +268,8 @@ class ProviderError(ApiError):
     type = "upstream_error"
     unsent: bool = False
     """Whether the upstream never got the call, so that it can have cost nothing."""
+    blameless: bool = False
+    """Whether the upstream has nothing to do with it: the plugin itself has crashed."""
 
 
 class UpstreamRefused(ProviderError):

@@ -186,9 +186,26 @@ def test_strict_raises(gaud: Run, plugins: Path) -> None:
     assert "provider `acme` failed at import" in ran.err
 
 
-def test_no_provider_installed(gaud: Run) -> None:
+def test_no_provider_installed(gaud: Run, monkeypatch: pytest.MonkeyPatch) -> None:
     """It says where to find one."""
-    assert "No provider is installed." in gaud("providers", GAUD_PLUGINS="nothing-of-this-name").out
+    monkeypatch.setattr("gaud_core.gateway.plugins.metadata.distributions", lambda: iter(()))
+    assert "No provider is installed." in gaud("providers", GAUD_PLUGINS="").out
+
+
+def test_gaud_plugins_names_nothing(gaud: Run, folder: Path) -> None:
+    """It is said, with the name that was probably meant; and of a section, that its provider is left out."""
+    _file(folder, GOOD)
+    out = gaud("providers", GAUD_PLUGINS="acne").out
+    rows = [line.split() for line in out.split("\n\n")[0].splitlines()[1:]]
+    assert rows == [
+        ["acme", "-", "not", "installed", "acme:", "-"],
+        ["acne", "-", "not", "installed", "-", "-"],
+    ]
+    assert (
+        "acne: GAUD_PLUGINS names it, but no installed distribution has a provider of this name. "
+        "Did you mean `acme`?" in out
+    )
+    assert "acme: providers.acme: cannot be used: provider `acme` does not start: GAUD_PLUGINS leaves" in out
 
 
 def test_models(gaud: Run, folder: Path) -> None:

@@ -191,3 +191,13 @@ def test_unwritable_data_folder(serve: Serve, tmp_path: Path) -> None:
     assert (serving.process.returncode, serving.out) == (2, "")
     assert "gaud.db cannot be used as the database: Not a directory." in err
     assert "Traceback" not in err
+
+
+def test_broken_settings_class_of_a_plugin(serve: Callable[..., Serving], plugins: Path) -> None:
+    """One that is installed and not even configured does not keep Gaud from starting."""
+    module = plugins / "gaud_acme_test.py"
+    module.write_text(module.read_text().replace("HTTPProvider[AcmeSettings]", "HTTPProvider[int]"))
+    serving = serve()
+    _ready(serving)
+    code, err = serving.stop(signal.SIGTERM)
+    assert (code, "Traceback" in err) == (0, False)

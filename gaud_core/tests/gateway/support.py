@@ -151,7 +151,7 @@ class Starter:
         plugins = [Plugin(cls.name, f"gaud-{cls.name}", "1.0", cls) for cls in found]
         app = create_app(config, plugins=plugins)
         app.state.gateway.clock = clock
-        return self.stack.enter_context(_running(app, config, self.stopping))
+        return self.stack.enter_context(running(app, config, self.stopping))
 
 
 def instance_of(
@@ -173,7 +173,8 @@ def _no_client() -> Any:
 
 
 @contextlib.contextmanager
-def _running(app: Any, config: Config, stopping: list[threading.Thread]) -> Iterator[Served]:
+def running(app: Any, config: Config, stopping: list[threading.Thread]) -> Iterator[Served]:
+    """Serve an application on a free port while the block runs."""
     listening = socket.create_server(("127.0.0.1", 0), backlog=128)
     server = uvicorn.Server(
         uvicorn.Config(

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import AsyncGenerator
+from typing import Any
 
+import aiohttp
+import httpx
 import pytest
 
-from gaud_core import Call, Event
+from gaud_core import Call, Event, Provider, Reply, UpstreamFailed
 from gaud_core.config import Breaker
 from gaud_core.testing import (
     DONE,
@@ -19,7 +22,7 @@ from gaud_core.testing import (
     sse,
 )
 
-from .guests import Speaker
+from .guests import JSON, Guest, Speaker
 from .support import AcmeSettings, Clock, Served, Starter, eventually
 from .wire import chat, post
 
@@ -213,4 +216,54 @@ def test_long_5xx_counts_too(gaud: Served, upstream: ScriptedUpstream) -> None:
     upstream.add(*[Answer.whole(b" " * 2_000_000, 500)] * 3)
     for _ in range(3):
         gaud.chat()
+    assert _state(gaud) == "open"
+
+
+def _crashing(error: BaseException) -> type[Provider[Any]]:
+    """Make a provider that takes every input but one."""
+
+    async def send(self: object, call: Call) -> Reply:
+        if call.model == "crash":
+            raise error
+        if call.model == "down":
+            raise UpstreamFailed("down")
+        return Reply(200, JSON, b'{"choices":[]}')
+
+    return type("Crashing", (Guest,), {"send": send})
+
+
+def test_one_input_does_not_close_a_provider_for_all(serve: Starter) -> None:
+    """A crash of the plugin says nothing about the upstream: calls that do not crash it go on."""
+    gaud = serve(_crashing(KeyError("choices")), breaker=Breaker())
+    assert [gaud.chat("guest:crash").status for _ in range(10)] == [502] * 10
+    assert _state(gaud) == "closed"
+    assert gaud.chat("guest:fine").status == 200
+    page = gaud.get("/health").json["providers"][0]
+    assert page["last_error"].startswith("The provider `guest` failed with KeyError")
+    assert (page["warnings"][0]["kind"], page["warnings"][0]["count"]) == ("crash", 10)
+
+
+def test_crash_is_no_success_either(serve: Starter, clock: Clock) -> None:
+    """It neither interrupts a row of failures nor closes a breaker that is half open, nor wedges it."""
+    gaud = serve(_crashing(KeyError("choices")), breaker=Breaker(), clock=clock)
+    for model in ("down", "crash", "down", "crash", "down"):
+        gaud.chat(f"guest:{model}")
+    assert _state(gaud) == "open"
+    clock.now += 30
+    for _ in range(3):
+        assert gaud.chat("guest:crash").error["code"] == "provider_crashed"
+    assert _state(gaud) == "half-open"
+    assert [gaud.chat("guest:fine").status for _ in range(2)] == [200, 200]
+    assert _state(gaud) == "closed"
+
+
+@pytest.mark.parametrize(
+    "error",
+    [ConnectionResetError(), TimeoutError(), httpx.ConnectTimeout("late"), aiohttp.ServerDisconnectedError()],
+)
+def test_network_errors_that_a_plugin_lets_through_count(serve: Starter, error: Exception) -> None:
+    """The plugin should have caught them, but it is the upstream that is down."""
+    gaud = serve(_crashing(error), breaker=Breaker())
+    for _ in range(3):
+        gaud.chat("guest:crash")
     assert _state(gaud) == "open"

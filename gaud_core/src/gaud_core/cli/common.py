@@ -13,7 +13,7 @@ import attrs
 import click
 
 from gaud_core.config import Config, load_config
-from gaud_core.gateway.plugins import Plugin, discover, install_hint
+from gaud_core.gateway.plugins import Plugin, discover, install_hint, left_out
 from gaud_core.settings import Secret
 
 __all__ = [
@@ -53,7 +53,8 @@ def read_setup(config_path: str | None) -> Setup:
     """Discover the providers and read the configuration; ConfigError says all that is wrong with it."""
     plugins = discover(os.environ)
     schemas = {plugin.name: plugin.provider.settings_class for plugin in plugins if plugin.provider}
-    failed = {plugin.name: plugin.reason for plugin in plugins if plugin.reason}
+    failed = dict.fromkeys(left_out(os.environ), "GAUD_PLUGINS leaves it out.")
+    failed |= {plugin.name: plugin.reason for plugin in plugins if plugin.reason and plugin.distribution}
     return Setup(plugins, load_config(config_path, os.environ, schemas, install_hint, failed))
 
 

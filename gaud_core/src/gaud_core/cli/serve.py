@@ -6,7 +6,7 @@ import errno
 import logging
 import signal
 import socket
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import closing, contextmanager
 from typing import TYPE_CHECKING, Any
 
@@ -19,7 +19,7 @@ from gaud_core.config import env_prefix, network_problem
 from gaud_core.errors import ConfigError, GaudError, Problem
 from gaud_core.gateway.plugins import Plugin
 from gaud_core.observe.logs import set_up_logging
-from gaud_core.settings import describe
+from gaud_core.settings import OptionInfo, describe
 
 if TYPE_CHECKING:
     import uvicorn
@@ -120,9 +120,8 @@ def _tell(setup: Setup, listening: socket.socket, made_key: str | None) -> None:
         log.warning("%s", warning)
     for plugin in setup.plugins:
         if plugin.reason or plugin.warning:
-            log.warning(
-                "provider %s (%s): %s", plugin.name, plugin.distribution, plugin.reason or plugin.warning
-            )
+            origin = f" ({plugin.distribution})" if plugin.distribution else ""
+            log.warning("provider %s%s: %s", plugin.name, origin, plugin.reason or plugin.warning)
     if not config.instances:
         click.echo(_first_steps(setup.plugins))
 
@@ -145,11 +144,18 @@ def _first_steps(plugins: Iterable[Plugin]) -> str:
 def _example(plugin: Plugin) -> str:
     if plugin.provider is None:
         return ""
-    needed = [option for option in describe(plugin.provider.settings_class) if option.required]
+    needed = [option for option in _described(plugin.provider.settings_class) if option.required]
     lines = [f'    {option.name} = "..."    # {option.help}' for option in needed]
     variables = [f"{env_prefix(plugin.name)}{option.env}" for option in needed if option.env]
     instead = [f"or set {' and '.join(variables)}."] if variables else []
     return "\n".join(["", f"    [providers.{plugin.name}]", *lines, "", *instead])
+
+
+def _described(settings_class: type) -> Sequence[OptionInfo]:
+    try:
+        return describe(settings_class)
+    except Exception:  # protects the start from a plugin's broken settings class; its section will say so
+        return ()
 
 
 @contextmanager

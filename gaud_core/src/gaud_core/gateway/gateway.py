@@ -5,7 +5,8 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
+from types import FrameType
 from typing import TYPE_CHECKING, Any
 
 import attrs
@@ -14,13 +15,17 @@ from gaud_core._version import __version__
 from gaud_core.access import Door
 from gaud_core.config import Config
 from gaud_core.config import Instance as Section
-from gaud_core.errors import PluginError
+from gaud_core.errors import PluginError, brief
+from gaud_core.gateway.blame import Suspect, suspect
 from gaud_core.gateway.breaker import CircuitBreaker
 from gaud_core.gateway.instance import Instance
+from gaud_core.gateway.loop_watch import LoopWatch
 from gaud_core.gateway.plugins import Plugin, install_hint, objection_to
 from gaud_core.gateway.registry import Registry
-from gaud_core.gateway.supervise import supervise
+from gaud_core.gateway.reports import BlockReports
+from gaud_core.gateway.supervise import look_for_leaks, supervise
 from gaud_core.gateway.upstream import Upstream
+from gaud_core.gateway.visits import note_tasks, stop_noting_tasks
 from gaud_core.ledger import Ledger, Policy, open_ledger
 from gaud_core.provider import Context
 from gaud_core.store import Store
@@ -62,7 +67,8 @@ class Connections:
 class Gateway:
     """Everything that a request needs; `registry` is replaced as a whole when the configuration changes.
 
-    Without a store it serves nobody, but can ask its providers.
+    Without a store it serves nobody, but can ask its providers. With `strict` the first provider that cannot
+    be used is a PluginError, for the tests of its author; otherwise it is left out.
     """
 
     config: Config
@@ -70,21 +76,33 @@ class Gateway:
     store: Store | None = None
     clock: Callable[[], float] = time.monotonic
     sleep: Callable[[float], Awaitable[None]] = asyncio.sleep
+    strict: bool = False
     registry: Registry = attrs.field(factory=Registry)
     door: Door = attrs.field(init=False)
     ledger: Ledger = attrs.field(init=False)
     _connections: list[Connections] = attrs.field(factory=list)
     _tasks: list[asyncio.Task[None]] = attrs.field(factory=list)
+    _watch: LoopWatch | None = None
 
     async def start(self) -> None:
         """Open the books, then start every usable instance; a slow one does not keep the others waiting."""
+        note_tasks(asyncio.get_running_loop())
         if self.store is not None:
             self.door = Door(self.store, self.config)
             budget, ledger = self.config.budget, self.config.ledger
             policy = Policy(budget.unpriced == "refuse", ledger.retention_days)
             self.ledger = await asyncio.to_thread(open_ledger, self.store, policy)
-        instances, broken = self.build()
-        self.registry = Registry(instances, broken, install_hint)
+        try:
+            await self._start_instances()
+        except PluginError:  # with `strict` only
+            await self.stop()
+            raise
+        self._tasks.append(asyncio.create_task(look_for_leaks(self._instances, self.sleep), name="leaks"))
+        self._watch = LoopWatch(self._suspect, BlockReports())
+        self._watch.start()
+
+    async def _start_instances(self) -> None:
+        self.registry = Registry(*self.build(), install_hint)
         started = []
         for instance in self.registry.instances.values():
             ready = asyncio.Event()
@@ -93,19 +111,36 @@ class Gateway:
             )
             started.append(asyncio.create_task(ready.wait()))
         if started:
-            _, late = await asyncio.wait(started, timeout=_START_GRACE_SECS)
+            _, late = await asyncio.wait(started, timeout=None if self.strict else _START_GRACE_SECS)
             for task in late:
                 task.cancel()
+        self._refuse_broken()
 
     async def stop(self) -> None:
         """Stop every instance, after the last call has ended."""
+        if self._watch is not None:
+            self._watch.stop()
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
         await asyncio.gather(*(instance.stop() for instance in self.registry.instances.values()))
         await asyncio.gather(*(connections.aclose() for connections in self._connections))
+        stop_noting_tasks(asyncio.get_running_loop())
         if self.store is not None:
             await asyncio.to_thread(self.ledger.close)
+
+    def _instances(self) -> Collection[Instance]:
+        return self.registry.instances.values()
+
+    def _suspect(self, stack: FrameType, task: asyncio.Task[Any] | None) -> Suspect:
+        return suspect(stack, [instance.guard for instance in self._instances()], task)
+
+    def _refuse_broken(self) -> None:
+        """With `strict`, raise for the first that did not start."""
+        broken = [instance for instance in self._instances() if instance.stage == "broken"]
+        if self.strict and broken:
+            stage, _, reason = broken[0].reason.partition(": ")
+            raise PluginError(broken[0].name, stage, reason)
 
     def build(self) -> tuple[dict[str, Instance], dict[str, str]]:
         """Make every instance that can be made, not started yet, and say why the others cannot."""
@@ -115,6 +150,8 @@ class Gateway:
         for section in self.config.instances.values():
             if section.settings is None:
                 broken[section.name] = " ".join(str(problem) for problem in section.problems)
+                if self.strict:
+                    raise PluginError(section.name, "settings", broken[section.name])
                 log.error("%s is left out: %s", section.name, broken[section.name])
                 continue
             built = self._build_one(section, providers)
@@ -130,9 +167,12 @@ class Gateway:
             instance = build_instance(
                 section, providers[section.provider], connections, self.config, self.clock
             )
-        except Exception as error:  # protects the other providers from this one's constructor
-            log.exception("%s is left out", section.name)
-            return f"{type(error).__name__}: {error}"
+        except (Exception, SystemExit) as error:  # protects the other providers from this one's constructor
+            if self.strict:
+                raise PluginError(section.name, "settings", brief(error)) from error
+            reason = brief(error)
+            log.exception("%s is left out: %s", section.name, reason)
+            return reason
         self._connections.append(connections)
         return instance
 

@@ -6,19 +6,25 @@ import asyncio
 import json
 import logging
 import re
-from collections.abc import AsyncIterator, Iterable, Iterator
-from contextlib import contextmanager
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
+from functools import partial
+from types import TracebackType
 from typing import Any
+from weakref import WeakKeyDictionary
 
 import attrs
 
 from gaud_core.call import Call, Reply
 from gaud_core.errors import ApiError, ProviderError, UpstreamFailed, one_line
+from gaud_core.gateway.conduct import Conduct
+from gaud_core.gateway.visits import Tasks, Visit
 from gaud_core.provider import Health, Model, Price, Provider
 
-__all__ = ["Guard"]
+__all__ = ["DOORS", "Guard"]
 
 _CONTROL = re.compile("[\x00-\x08\n-\x1f\x7f]")
+_NOTHING_TO_CLOSE = Reply(200, (), b"").aclose
+_NETWORK = {"ConnectionError", "TimeoutError", "TransportError", "ClientConnectionError"}
 
 log = logging.getLogger("gaud.providers")
 
@@ -29,30 +35,32 @@ class Guard:
 
     name: str
     provider: Provider[Any]
+    conduct: Conduct = attrs.field(factory=Conduct)
+    tasks: Tasks = attrs.field(factory=WeakKeyDictionary)
 
     async def start(self) -> None:
         """Start the provider."""
-        with self._guarding():
+        with _Guarding(self, "start", lasting=True):
             await self.provider.start()
 
     async def stop(self) -> None:
         """Stop the provider."""
-        with self._guarding():
+        with _Guarding(self, "stop"):
             await self.provider.stop()
 
     def known_models(self) -> list[Model]:
         """Give the models that need no asking."""
-        with self._guarding():
+        with _Guarding(self, "known_models"):
             return _checked_models(self.provider.known_models())
 
     async def models(self) -> list[Model]:
         """Ask for the models."""
-        with self._guarding():
+        with _Guarding(self, "models"):
             return _checked_models(await self.provider.models())
 
     async def health(self) -> Health:
         """Ask for the upstream's health."""
-        with self._guarding():
+        with _Guarding(self, "health"):
             health: Any = await self.provider.health()
             if not isinstance(health, Health) or type(health.healthy) is not bool:
                 raise TypeError(f"health() gave {type(health).__name__} instead of a Health")
@@ -61,13 +69,13 @@ class Guard:
 
     def models_interval(self) -> float:
         """Give the seconds between two questions for models."""
-        with self._guarding():
+        with _Guarding(self, "models_interval"):
             return float(self.provider.models_interval())
 
     def explain(self, failure: ProviderError) -> str | None:
         """Ask for a failure's cure; a mistake in there must not hide the failure."""
         try:
-            with self._guarding():
+            with _Guarding(self, "explain"):
                 hint = self.provider.explain(failure)
                 return one_line(" ".join(hint.split())) if hint else None
         except ApiError:
@@ -75,50 +83,95 @@ class Guard:
 
     async def send(self, call: Call) -> Reply:
         """Do one call."""
-        with self._guarding():
+        visit = _Guarding(self, "send", lasting=True)
+        with visit:
             reply = await self.provider.send(call)
             if objection := _objection(reply):
                 raise TypeError(f"send() gave {objection}")
-        if isinstance(reply.content, bytes):
+        if reply.aclose is _NOTHING_TO_CLOSE and isinstance(reply.content, bytes):
+            visit.over = True
             return reply
-        return attrs.evolve(reply, content=self._pieces(reply.content))
+        content = reply.content if isinstance(reply.content, bytes) else self._pieces(reply.content, visit)
+        return attrs.evolve(reply, content=content, aclose=partial(self._close, reply.aclose, visit))
 
-    async def _pieces(self, content: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
+    async def _pieces(self, content: AsyncIterator[bytes], visit: _Guarding) -> AsyncIterator[bytes]:
         try:
-            with self._guarding():
+            with visit:
                 async for piece in content:
                     if type(piece) is not bytes:
                         raise TypeError(f"the answer's stream gave {type(piece).__name__} instead of bytes")
-                    yield piece
+                    yield piece  # under the mark: it costs too much per piece, and the relay starts no task
         except ProviderError:
             raise
         except ApiError as error:
             raise ProviderError(error.message, status=error.http_status, code=error.error_code) from error
 
-    @contextmanager
-    def _guarding(self) -> Iterator[None]:
+    async def _close(self, closing: Callable[[], Awaitable[None]], visit: _Guarding) -> None:
         try:
-            yield
-        except ApiError:
-            raise
-        except asyncio.CancelledError as error:
-            task = asyncio.current_task()
-            if task is None or task.cancelling():
-                raise  # the gateway's own: the client has left, or time is up
-            raise self._crashed(error) from error
-        except (
-            Exception,
-            SystemExit,
-            KeyboardInterrupt,
-        ) as error:  # protects everybody else from this plugin
-            raise self._crashed(error) from error
+            with visit:
+                await closing()
+        except ApiError as error:  # protects an answer that has been given already
+            log.warning("%s: closing an answer failed: %s", self.name, error.message)
+        finally:
+            visit.over = True
 
-    def _crashed(self, error: BaseException) -> UpstreamFailed:
-        log.error("%s: the provider raised an exception", self.name, exc_info=error)
-        return UpstreamFailed(
-            f"The provider `{self.name}` failed with {type(error).__name__}; Gaud's log has the details.",
+    def crashed(self, method: str, error: BaseException) -> UpstreamFailed:
+        """Log a mistake of the plugin's and give what its caller is told of it."""
+        log.error("%s: the provider raised an exception in %s()", self.name, method, exc_info=error)
+        kind = type(error).__name__
+        self.conduct.note("crash", f"{method}() raised {kind}; Gaud's log has the details.", method)
+        failure = UpstreamFailed(
+            f"The provider `{self.name}` failed with {kind}; Gaud's log has the details.",
             code="provider_crashed",
         )
+        failure.blameless = not _is_of_the_network(error)
+        return failure
+
+
+DOORS = frozenset(
+    function.__code__
+    for function in (
+        *(Guard.start, Guard.stop, Guard.known_models, Guard.models, Guard.models_interval),
+        *(Guard.health, Guard.explain, Guard.send, Guard._pieces, Guard._close),
+    )
+)
+"""The code that calls into a plugin; in a stack, what is above it is the plugin's."""
+
+
+class _Guarding(Visit):
+    """A visit out of which nothing comes but ApiError, and what the gateway itself has cancelled."""
+
+    __slots__ = ("guard", "lasting")
+
+    def __init__(self, guard: Guard, method: str, *, lasting: bool = False) -> None:
+        super().__init__(guard.tasks, method)
+        self.guard = guard
+        self.lasting = lasting
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.leave()
+        self.over = not self.lasting
+        if error is None:
+            return
+        self.over = True
+        if isinstance(error, ApiError | GeneratorExit):
+            return
+        if isinstance(error, asyncio.CancelledError):
+            task = asyncio.current_task()
+            if task is None or task.cancelling():
+                return  # the gateway's own: the client has left, or time is up
+        # protects everybody else from this plugin, also from its SystemExit
+        raise self.guard.crashed(self.method, error) from error
+
+
+def _is_of_the_network(error: BaseException) -> bool:
+    """Whether an exception that a plugin let through is the upstream's failure all the same.
+
+    HTTP clients have trees of their own; their names are alike, and none of them need be imported for this.
+    """
+    return not _NETWORK.isdisjoint(cls.__name__ for cls in type(error).__mro__)
 
 
 def _objection(reply: Any) -> str:

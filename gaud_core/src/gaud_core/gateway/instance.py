@@ -9,6 +9,7 @@ import time
 from collections import deque
 from collections.abc import Iterable, Mapping
 from typing import Any, Literal
+from weakref import WeakSet
 
 import attrs
 
@@ -16,6 +17,7 @@ from gaud_core.errors import ApiError, ProviderError, Unavailable, UpstreamTimeo
 from gaud_core.gateway.breaker import CircuitBreaker, Permit
 from gaud_core.gateway.guard import Guard
 from gaud_core.gateway.outcome import Outcome
+from gaud_core.gateway.visits import Visit, described, within
 from gaud_core.provider import Health, Model, Provider
 
 __all__ = ["Instance", "Mishap"]
@@ -26,6 +28,8 @@ START_SECS = 30.0
 DISCOVERY_SECS = 60.0
 HEALTH_SECS = 8.0  # a provider that limits itself to less says more about why
 _LATENCIES_KEPT = 256
+_LEAKS_TOLD = 100
+_GRACE_SECS = 0.1
 
 log = logging.getLogger("gaud.providers")
 
@@ -62,6 +66,8 @@ class Instance:
     latencies_ms: deque[float] = attrs.field(factory=lambda: deque(maxlen=_LATENCIES_KEPT))
 
     guard: Guard = attrs.field(init=False)
+    _overdue: WeakSet[asyncio.Task[Any]] = attrs.field(factory=WeakSet)
+    _leaks_told: set[str] = attrs.field(factory=set)
 
     def __attrs_post_init__(self) -> None:
         self.guard = Guard(self.name, self.provider)
@@ -95,26 +101,25 @@ class Instance:
             return
         self.stage = "starting"
         try:
-            async with asyncio.timeout(START_SECS):
-                await self.guard.start()
+            await within(START_SECS, self.guard.start())
         except (ApiError, TimeoutError) as error:
             self._break("start", error)
+            await self._evict()
         else:
             self.stage = "serving"
 
     async def stop(self) -> None:
-        """Stop the provider; a failure is logged and forgotten."""
+        """Stop the provider and whatever it has left running; a failure is logged and forgotten."""
         try:
-            async with asyncio.timeout(START_SECS):
-                await self.guard.stop()
-        except (ApiError, TimeoutError):
-            log.warning("%s did not stop as it should", self.name)
+            await within(START_SECS, self.guard.stop())
+        except (ApiError, TimeoutError) as error:
+            log.warning("%s did not stop as it should: %s", self.name, _in_words(error))
+        await self._evict()
 
     async def discover(self) -> None:
         """Ask for the models; a failure is an ApiError that carries its cure in `hint`."""
         try:
-            async with asyncio.timeout(DISCOVERY_SECS):
-                found = await self.guard.models()
+            found = await within(DISCOVERY_SECS, self.guard.models())
             self.learn([*found, *self.guard.known_models()])
         except TimeoutError:
             raise UpstreamTimeout(f"no list of models within {DISCOVERY_SECS:g} s") from None
@@ -126,8 +131,7 @@ class Instance:
     async def check_health(self) -> None:
         """Ask whether the upstream is up, and keep the answer."""
         try:
-            async with asyncio.timeout(HEALTH_SECS):
-                self.health = await self.guard.health()
+            self.health = await within(HEALTH_SECS, self.guard.health())
         except TimeoutError:
             self.health = Health(healthy=False, detail=f"no answer within {HEALTH_SECS:g} s")
         except ApiError as error:
@@ -146,14 +150,18 @@ class Instance:
             raise
 
     def settle(self, permit: Permit, outcome: Outcome, latency_ms: float, *, finished: bool) -> None:
-        """Keep what a call has shown; one that was cut short says nothing about the upstream."""
-        if outcome.error is not None and (outcome.upstream_failed or outcome.hint):  # not a caller's mistake
-            self.last_error = Mishap(outcome.error.message, outcome.hint)
+        """Keep what a call has shown; one that was cut short says nothing about the upstream.
+
+        Nor does a crash of the plugin: else one input that a plugin cannot take would close it for everybody.
+        """
+        failed = outcome.upstream_failed
+        if outcome.error is not None and (failed or outcome.plugin_failed or outcome.hint):
+            self.last_error = Mishap(outcome.error.message, outcome.hint)  # not a caller's mistake
         elif outcome.error is None and finished:
             self.latencies_ms.append(latency_ms)
         before = self.breaker.state
-        failed = outcome.upstream_failed
-        permit.settle(not failed if finished or failed else None)
+        judged = failed or (finished and not outcome.plugin_failed)
+        permit.settle(not failed if judged else None)
         if self.breaker.state != before:
             self._tell_breaker(before)
 
@@ -170,8 +178,33 @@ class Instance:
         """The median time to the first byte of the last calls."""
         return round(statistics.median(self.latencies_ms), 1) if self.latencies_ms else None
 
+    def look_for_leaks(self) -> None:
+        """Report tasks whose call was over at the last look already, and is still."""
+        over = {task for task, visit in self._unfinished() if visit.over}
+        for task in over & set(self._overdue):
+            self._tell_leak(task)
+        self._overdue = WeakSet(over)
+
+    def _unfinished(self) -> list[tuple[asyncio.Task[Any], Visit]]:
+        return [(task, visit) for task, visit in self.guard.tasks.items() if not task.done()]
+
+    async def _evict(self) -> None:
+        """Cancel what the provider has left running; what is about to end may end."""
+        for task in await _after_grace(task for task, _ in self._unfinished()):
+            self._tell_leak(task)
+            task.cancel()
+        for task in await _after_grace(task for task, _ in self._unfinished()):
+            log.error("%s: a task of the provider's refuses to be cancelled: %s", self.name, described(task))
+
+    def _tell_leak(self, task: asyncio.Task[Any]) -> None:
+        which = described(task)
+        self.guard.conduct.note("leaked", f"left a task behind: {which}")
+        if which not in self._leaks_told and len(self._leaks_told) < _LEAKS_TOLD:
+            self._leaks_told.add(which)
+            log.warning("%s: the provider left a task behind: %s", self.name, which)
+
     def _break(self, stage: str, error: ApiError | TimeoutError) -> None:
-        what = error.message if isinstance(error, ApiError) else f"no end within {START_SECS:g} s"
+        what = _in_words(error)
         # what the plugin raised says more than that it crashed
         cause = error.__cause__ if isinstance(error, ApiError) else None
         self.stage, self.reason = "broken", f"{stage}: {brief(cause) if cause else what}"
@@ -181,3 +214,13 @@ class Instance:
         if self.stage == "broken":
             return f"The provider `{self.name}` cannot be used: {self.reason}."
         return f"The provider `{self.name}` is still starting."
+
+
+async def _after_grace(tasks: Iterable[asyncio.Task[Any]]) -> set[asyncio.Task[Any]]:
+    """Give those that are still there after a moment."""
+    left = set(tasks)
+    return (await asyncio.wait(left, timeout=_GRACE_SECS))[1] if left else left
+
+
+def _in_words(error: ApiError | TimeoutError) -> str:
+    return error.message if isinstance(error, ApiError) else f"no end within {START_SECS:g} s"

@@ -54,7 +54,12 @@ class Outcome:
     @property
     def upstream_failed(self) -> bool:
         """Whether this counts against the upstream: a 5xx, a timeout, a broken answer; never a 4xx."""
-        return self.error is not None and self.error.http_status >= 500
+        return self.error is not None and self.error.http_status >= 500 and not self.error.blameless
+
+    @property
+    def plugin_failed(self) -> bool:
+        """Whether it was the plugin's own mistake, of which the upstream may know nothing."""
+        return self.error is not None and self.error.blameless
 
 
 def _of_provider(error: ApiError) -> ProviderError:

@@ -12,9 +12,18 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
 from gaud_core._version import __version__
-from gaud_core.errors import BooksClosed, InvalidKey, ModelNotFound, TooManyRequests, model_not_allowed
+from gaud_core.errors import (
+    BooksClosed,
+    InvalidKey,
+    ModelNotFound,
+    TooManyRequests,
+    model_not_allowed,
+    one_line,
+)
+from gaud_core.gateway.conduct import Note
 from gaud_core.gateway.gateway import Gateway
 from gaud_core.gateway.instance import Instance
+from gaud_core.gateway.plugins import Plugin
 from gaud_core.provider import Model, Price
 from gaud_core.provider.base import dollars
 
@@ -76,11 +85,15 @@ def health(gateway: Gateway) -> Endpoint:
         working = [instance_object(instance) for instance in registry.instances.values()]
         broken = [_broken_object(name, reason) for name, reason in registry.broken.items()]
         providers = working + broken
+        plugins = [_plugin_object(plugin) for plugin in gateway.plugins if plugin.reason or plugin.warning]
         if not await _knows_key(gateway, request):
             providers = [_without_addresses(provider) for provider in providers]
+            plugins = [_without_addresses(plugin) for plugin in plugins]
         all_well = not broken and all(_is_well(instance) for instance in registry.instances.values())
         status = "ok" if all_well else "degraded"
-        return JSONResponse({"status": status, "version": __version__, "providers": providers})
+        return JSONResponse(
+            {"status": status, "version": __version__, "providers": providers, "plugins": plugins}
+        )
 
     return endpoint
 
@@ -131,13 +144,25 @@ def instance_object(instance: Instance) -> dict[str, Any]:
         "latency_ms": instance.latency_ms,
         "last_error": str(instance.last_error) if instance.last_error else None,
         "last_error_at": _utc(instance.last_error.at) if instance.last_error else None,
+        "warnings": [_warning_object(note) for note in instance.guard.conduct.notes.values()],
     }
+
+
+def _warning_object(note: Note) -> dict[str, Any]:
+    """Give a kind of misconduct: blocked, leaked or crash."""
+    return {"kind": note.kind, "message": note.message, "count": note.count, "last_at": _utc(note.at)}
+
+
+def _plugin_object(plugin: Plugin) -> dict[str, Any]:
+    """Give an installed plugin that cannot be used or is to be warned of, whether or not it is configured."""
+    names = {"name": plugin.name, "distribution": plugin.distribution, "version": plugin.version}
+    return {**names, "stage": plugin.stage, "detail": one_line(plugin.reason or plugin.warning)}
 
 
 def _broken_object(name: str, reason: str) -> dict[str, Any]:
     nothing = {"breaker": "closed", "models": 0, "latency_ms": None}
     state = {"name": name, "provider": None, "stage": "broken", "healthy": False, "detail": reason}
-    return {**state, **nothing, "last_error": reason, "last_error_at": None}
+    return {**state, **nothing, "last_error": reason, "last_error_at": None, "warnings": []}
 
 
 async def _knows_key(gateway: Gateway, request: Request) -> bool:
@@ -149,11 +174,11 @@ async def _knows_key(gateway: Gateway, request: Request) -> bool:
     return True
 
 
-def _without_addresses(provider: dict[str, Any]) -> dict[str, Any]:
+def _without_addresses(shown: dict[str, Any]) -> dict[str, Any]:
     """Leave the operator's own addresses out of what anybody may read."""
     return {
         key: _ADDRESS.sub("<address>", value) if isinstance(value, str) and key != "last_error_at" else value
-        for key, value in provider.items()
+        for key, value in shown.items()
     }
 
 

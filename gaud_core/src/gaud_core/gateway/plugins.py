@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import re
 import time
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from importlib import metadata
 from typing import Any
 
@@ -11,18 +12,34 @@ import attrs
 
 from gaud_core.errors import PluginError, brief
 from gaud_core.provider import Provider
+from gaud_core.settings.words import did_you_mean
 
-__all__ = ["GROUP", "Plugin", "discover", "install_hint", "load_plugin", "objection_to"]
+__all__ = [
+    "GROUP",
+    "Plugin",
+    "discover",
+    "install_hint",
+    "is_strict",
+    "left_out",
+    "load_plugin",
+    "objection_to",
+]
 
 GROUP = "gaud.providers.v1"
 """The entry-point group; a contract that breaks plugins gets another number."""
 
+_GROUPS = "gaud.providers."
+_MAJOR = GROUP.removeprefix(_GROUPS + "v")
+_LEVEL = re.compile(rf"{_MAJOR}\.\d+")
 _SLOW_IMPORT_SECS = 0.5
 
 
 @attrs.frozen
 class Plugin:
-    """A provider's class as it was found; `reason` says why it cannot be used, when it cannot."""
+    """A provider's class as it was found; `reason` says why it cannot be used, when it cannot.
+
+    Without a `distribution` none has been found: GAUD_PLUGINS names a provider that is not installed.
+    """
 
     name: str
     distribution: str
@@ -34,7 +51,30 @@ class Plugin:
     @property
     def stage(self) -> str:
         """How far it got."""
+        if not self.distribution:
+            return "not installed"
         return "broken" if self.reason else "installed"
+
+
+@attrs.frozen
+class _Found:
+    """An entry point and whose it is; `reason` is why it must not be imported."""
+
+    name: str
+    distribution: str
+    version: str
+    point: metadata.EntryPoint | None = None
+    reason: str = ""
+
+    @property
+    def rank(self) -> tuple[str, bool, str]:
+        """Where it stands among others: of one name, the distribution that is called after it comes first."""
+        return self.name, self.distribution.lower() != f"gaud-provider-{self.name}", self.distribution.lower()
+
+    def loaded(self) -> Plugin:
+        if self.point is None or self.reason:
+            return Plugin(self.name, self.distribution, self.version, reason=self.reason)
+        return load_plugin(self.point, self.distribution, self.version)
 
 
 def discover(environ: Mapping[str, str]) -> tuple[Plugin, ...]:
@@ -42,15 +82,27 @@ def discover(environ: Mapping[str, str]) -> tuple[Plugin, ...]:
 
     With `GAUD_STRICT=1` a broken one raises instead of being reported.
     """
-    wanted = {name.strip() for name in environ.get("GAUD_PLUGINS", "").split(",") if name.strip()}
-    points = [(point, dist) for point, dist in _entry_points() if not wanted or point.name in wanted]
-    found = [load_plugin(point, *dist) for point, dist in sorted(points, key=lambda pair: pair[0].name)]
-    plugins = tuple(_refuse_twins(found))
-    if environ.get("GAUD_STRICT") == "1":
+    wanted, found = _wanted(environ), sorted(_found(), key=lambda one: one.rank)
+    named = [one for one in found if not wanted or one.name in wanted]
+    plugins = [one.loaded() for one in _refuse_twins(named)]
+    names = {one.name for one in found}
+    plugins += [_not_installed(name, names) for name in sorted(wanted - names)]
+    if is_strict(environ):
         for plugin in plugins:
             if plugin.reason:
                 raise PluginError(plugin.name, "import", plugin.reason)
-    return plugins
+    return tuple(sorted(plugins, key=lambda plugin: plugin.name))
+
+
+def is_strict(environ: Mapping[str, str]) -> bool:
+    """Whether a provider that cannot be used is an error instead of being left out."""
+    return environ.get("GAUD_STRICT") == "1"
+
+
+def left_out(environ: Mapping[str, str]) -> set[str]:
+    """Give the installed providers that `GAUD_PLUGINS` does not name."""
+    wanted = _wanted(environ)
+    return {one.name for one in _found()} - wanted if wanted else set()
 
 
 def load_plugin(point: metadata.EntryPoint, distribution: str, version: str) -> Plugin:
@@ -58,13 +110,13 @@ def load_plugin(point: metadata.EntryPoint, distribution: str, version: str) -> 
     begun = time.perf_counter()
     try:
         provider = point.load()
-    except Exception as error:  # protects every other provider from this one's import
-        return Plugin(point.name, distribution, version, reason=f"its import fails: {brief(error)}")
-    except SystemExit as error:  # a plugin that exits at import must not take the gateway along
+        reason = objection_to(point.name, provider)
+    except KeyboardInterrupt:
+        raise  # somebody waits no longer
+    except BaseException as error:  # protects the others from this one's import, also from its SystemExit
         return Plugin(point.name, distribution, version, reason=f"its import fails: {brief(error)}")
     secs = time.perf_counter() - begun
     slow = f"its import takes {secs:.1f} s" if secs > _SLOW_IMPORT_SECS else ""
-    reason = objection_to(point.name, provider)
     return Plugin(point.name, distribution, version, None if reason else provider, reason, slow)
 
 
@@ -77,17 +129,60 @@ def install_hint(name: str) -> str:
     return f'Install it with: pip install "gaud[{name}]"' if name in set(extras) - {"all"} else ""
 
 
-def _entry_points() -> Iterator[tuple[metadata.EntryPoint, tuple[str, str]]]:
+def _wanted(environ: Mapping[str, str]) -> set[str]:
+    return {name.strip() for name in environ.get("GAUD_PLUGINS", "").split(",") if name.strip()}
+
+
+def _not_installed(name: str, names: Collection[str]) -> Plugin:
+    near = did_you_mean(name, names)
+    reason = "GAUD_PLUGINS names it, but no installed distribution has a provider of this name."
+    cure = f"Did you mean `{near}`?" if near else install_hint(name)
+    return Plugin(name, "", "", reason=f"{reason} {cure}".rstrip())
+
+
+def _found() -> Iterator[_Found]:
     """Walk the distributions: on Python 3.11 `entry_points()` gives no distribution for a group."""
     seen: set[str] = set()
     for dist in metadata.distributions():
-        name = dist.metadata["Name"] or ""
-        if name.lower() in seen:
-            continue  # an older copy further down the path
-        seen.add(name.lower())
-        for point in dist.entry_points:
-            if point.group == GROUP:
-                yield point, (name, dist.version)
+        try:
+            name = dist.metadata["Name"] or ""
+            points = [point for point in dist.entry_points if point.group.startswith(_GROUPS)]
+        except Exception as error:  # protects every provider from somebody's broken installation
+            yield from _unreadable(dist, error)
+            continue
+        if name.lower() not in seen:  # else an older copy further down the path
+            seen.add(name.lower())
+            yield from _of_one(name, dist.version, points)
+
+
+def _unreadable(dist: metadata.Distribution, error: Exception) -> Iterator[_Found]:
+    """Give a distribution whose metadata is damaged, if a provider may be in it."""
+    try:
+        concerns = _GROUPS in (dist.read_text("entry_points.txt") or "")
+        name, version = str(dist.metadata["Name"]), str(dist.version)
+    except Exception:  # the same protection: what cannot even be read names nobody
+        return
+    if concerns:
+        reason = f"the metadata of its distribution cannot be read: {brief(error)}. Install it again."
+        yield _Found(name, name, version, reason=reason)
+
+
+def _of_one(distribution: str, version: str, points: Iterable[metadata.EntryPoint]) -> Iterator[_Found]:
+    """Give the entry points of this contract, and those of another one that have no twin in this."""
+    points = list(points)
+    ours = {point.name for point in points if point.group == GROUP}
+    for point in points:
+        if point.group == GROUP:
+            yield _Found(point.name, distribution, version, point)
+        elif point.name not in ours:
+            reason = f"it is made for another contract, `{point.group}`; this Gaud knows `{GROUP}`."
+            yield _Found(point.name, distribution, version, reason=f"{reason} {_cure(point.group)}")
+
+
+def _cure(group: str) -> str:
+    number = group.removeprefix(_GROUPS + "v")
+    newer = number.isdecimal() and int(number) > int(_MAJOR)
+    return "Upgrade gaud-core." if newer else "Look for a newer version of it."
 
 
 def objection_to(name: str, provider: Any) -> str:
@@ -101,6 +196,8 @@ def objection_to(name: str, provider: Any) -> str:
     declared: Any = provider
     if not _are_words(declared.patterns, tuple) or not _are_words(declared.endpoints, frozenset):
         return "`patterns` must be a tuple of text and `endpoints` a frozenset of text"
+    if not isinstance(declared.contract, str) or not _LEVEL.fullmatch(declared.contract):
+        return f"it claims level {declared.contract!r} of the contract; this Gaud knows {_MAJOR}.x only"
     return ""
 
 
@@ -108,12 +205,15 @@ def _are_words(value: object, kind: type[tuple[Any, ...] | frozenset[Any]]) -> b
     return isinstance(value, kind) and all(isinstance(word, str) for word in value)
 
 
-def _refuse_twins(plugins: Iterable[Plugin]) -> Iterator[Plugin]:
+def _refuse_twins(found: Iterable[_Found]) -> Iterator[_Found]:
+    """Of several that have one name, leave the first; the others are not even imported."""
     owners: dict[str, str] = {}
-    for plugin in plugins:
-        owner = owners.setdefault(plugin.name, plugin.distribution)
-        if owner == plugin.distribution:
-            yield plugin
+    for one in found:
+        if one.reason:
+            yield one
+        elif one.name not in owners:
+            owners[one.name] = one.distribution
+            yield one
         else:
-            reason = f"the distribution `{owner}` has a provider of this name already"
-            yield attrs.evolve(plugin, provider=None, reason=reason)
+            reason = f"the distribution `{owners[one.name]}` has a provider of this name already"
+            yield attrs.evolve(one, reason=reason)

@@ -5,14 +5,15 @@ from __future__ import annotations
 import asyncio
 import logging
 import math
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Collection
 
 from gaud_core.errors import ApiError
 from gaud_core.gateway.instance import Instance, Mishap
 
-__all__ = ["supervise"]
+__all__ = ["look_for_leaks", "supervise"]
 
 HEALTH_INTERVAL_SECS = 15.0
+LEAKS_INTERVAL_SECS = 30.0
 _FIRST_RETRY_SECS = 1.0
 _LAST_RETRY_SECS = 10.0
 _SHORTEST_INTERVAL_SECS = 1.0
@@ -29,6 +30,14 @@ async def supervise(instance: Instance, sleep: Sleep, started: asyncio.Event) ->
     started.set()
     if instance.stage == "serving":
         await asyncio.gather(_keep_models_fresh(instance, sleep), _keep_health_fresh(instance, sleep))
+
+
+async def look_for_leaks(instances: Callable[[], Collection[Instance]], sleep: Sleep) -> None:
+    """Look again and again for tasks that calls have left behind, until cancelled."""
+    while True:
+        await sleep(LEAKS_INTERVAL_SECS)
+        for instance in instances():
+            instance.look_for_leaks()
 
 
 async def _keep_models_fresh(instance: Instance, sleep: Sleep) -> None:

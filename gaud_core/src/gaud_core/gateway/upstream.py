@@ -16,6 +16,7 @@ from yarl import URL
 
 from gaud_core.call import Reply
 from gaud_core.errors import ProviderError, UpstreamFailed, UpstreamTimeout
+from gaud_core.gateway.visits import away
 from gaud_core.provider import Timeouts, UpstreamRequest
 
 __all__ = ["Upstream"]
@@ -42,7 +43,8 @@ class Upstream:
         wait = limits.first_byte if request.stream else min(limits.first_byte, limits.total)
         try:
             async with asyncio.timeout(wait):
-                answer = await self._request(request)
+                with away():
+                    answer = await self._request(request)
         except TimeoutError as error:
             raise self._late(error, limits.connect, wait) from None
         except _MISHAPS as error:

@@ -255,12 +255,19 @@ class ServedGateway:
 
     async def _look_at_the_end(self, before: set[asyncio.Task[Any]]) -> None:
         await asyncio.sleep(0)  # what was cancelled just now may end
-        self.left_after_stop = sorted(_names(asyncio.all_tasks() - before))
+        self.left_after_stop = sorted({*_names(asyncio.all_tasks() - before), *self._evicted()})
         for _ in range(_SETTLING_LOOKS):
             if self.settled():
                 return
             await asyncio.sleep(_LOOK_SECS)
         self.is_settled = False
+
+    def _evicted(self) -> Iterator[str]:
+        """Name the tasks that Gaud itself had to cancel when it stopped the providers."""
+        for instance in self._instances.values():
+            for note in instance.guard.conduct.notes.values():
+                if note.kind == "leaked":
+                    yield note.message.removeprefix("left a task behind: ")
 
     @contextlib.contextmanager
     def _listening_to_log(self) -> Iterator[None]:

@@ -54,7 +54,7 @@ class HasNoEntryPoint(GoodHTTP):
 class ClaimsAFutureContract(GoodHTTP):
     """No kit of today can prove that."""
 
-    contract = "7.0"
+    contract = "1.99"
 
 
 @settings
