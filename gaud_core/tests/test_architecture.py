@@ -15,10 +15,11 @@ SOURCE = Path(gaud_core.__file__).parent
 MODULES = sorted(SOURCE.rglob("*.py"))
 
 PUBLIC = {
-    "exceptions": "ApiError ConfigError GaudError PluginError ProviderError Unavailable "
-    "UpstreamFailed UpstreamRefused UpstreamTimeout",
+    "exceptions": "ApiError ConfigError GaudError LoginCancelled LoginFailed LoginNeeded PluginError "
+    "ProviderError TokenFileError Unavailable UpstreamFailed UpstreamRefused UpstreamTimeout",
     "providers": "ChatProvider HTTPProvider Provider Context Health Model Price Timeouts UpstreamRequest",
     "calls": "Body Call Reply Usage",
+    "logins": "DeviceFlow LoginProvider PKCEFlow Screen Token TokenStore device_code pkce token_request",
     "events": "Event Finish Reasoning Text ToolCall",
     "settings": "Mistake Problem Secret http_url option settings",
     "version": "__version__",

@@ -3,6 +3,9 @@
 GaudError
 ├── ConfigError              the configuration is wrong; carries every mistake at once
 ├── PluginError              a provider's distribution failed at a stage; only that provider suffers
+├── LoginFailed              a login came to no good end, and nothing was changed
+│   └── LoginCancelled       because the person at the screen did not want it any more
+├── TokenFileError           a stored token cannot be read, written or locked; carries the file and the cure
 └── ApiError                 becomes an HTTP answer
     ├── BadRequest           400  the body or a header cannot be used
     │   └── BodyTooLarge     413
@@ -17,6 +20,7 @@ GaudError
     │   └── BudgetSpent      429  a user's daily or monthly budget; carries limit
     └── ProviderError        the upstream or its provider failed; a plugin raises these
         ├── UpstreamRefused  400, 401, 403, 404 or 429: the upstream said no
+        │   └── LoginNeeded  401  no token, or one that cannot be renewed: a person has to log in
         ├── UpstreamFailed   502  refused, reset, garbage
         ├── Unavailable      503  known to be down; carries retry_after
         └── UpstreamTimeout  504
@@ -44,6 +48,9 @@ __all__ = [
     "GaudError",
     "InvalidKey",
     "LimitReached",
+    "LoginCancelled",
+    "LoginFailed",
+    "LoginNeeded",
     "MethodNotAllowed",
     "ModelNotFound",
     "NotAllowed",
@@ -51,6 +58,7 @@ __all__ = [
     "PluginError",
     "Problem",
     "ProviderError",
+    "TokenFileError",
     "TooManyRequests",
     "Unavailable",
     "UpstreamFailed",
@@ -132,6 +140,22 @@ class PluginError(GaudError):
     def __init__(self, name: str, stage: str, reason: str) -> None:
         self.name, self.stage, self.reason = name, stage, reason
         super().__init__(f"provider `{name}` failed at {stage}: {reason}")
+
+
+class LoginFailed(GaudError):
+    """A login came to no good end, said in a sentence; nothing was changed."""
+
+
+class LoginCancelled(LoginFailed):
+    """The person at the screen did not want to log in any more."""
+
+
+class TokenFileError(GaudError):
+    """The file of a token cannot be used: `path` names it, `cure` says what to do."""
+
+    def __init__(self, path: object, reason: str, cure: str) -> None:
+        self.path, self.reason, self.cure = path, reason, cure
+        super().__init__(f"{path}: {reason} {cure}")
 
 
 class ApiError(GaudError):
@@ -276,6 +300,14 @@ class UpstreamRefused(ProviderError):
     """The upstream said no; `status` is its own 400, 401, 403, 404 or 429."""
 
     status = 400
+
+
+class LoginNeeded(UpstreamRefused):
+    """There is no token, or the upstream does not renew it any more; the hint says how to log in."""
+
+    status = 401
+    code = "login_required"
+    unsent = True
 
 
 class UpstreamFailed(ProviderError):

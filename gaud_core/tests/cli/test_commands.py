@@ -43,7 +43,7 @@ def test_version(gaud: Run) -> None:
     assert gaud("--version").out == f"gaud {__version__}\n"
 
 
-@pytest.mark.parametrize("command", ["check", "models", "providers", "serve"])
+@pytest.mark.parametrize("command", ["check", "login", "logout", "models", "providers", "serve"])
 def test_each_command_is_listed_and_explains_itself(gaud: Run, command: str) -> None:
     """The list and the command's own help agree that it exists, and it has `--config`."""
     assert command in gaud("--help").out

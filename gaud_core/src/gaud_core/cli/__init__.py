@@ -22,6 +22,8 @@ _COMMANDS = {
     "db": "Copy the database while Gaud serves.",
     "keys": "List, create, change and revoke keys.",
     "ledger": "Prove that the books are right; show what a crash has left.",
+    "login": "Log in at a provider.",
+    "logout": "Delete the token of a provider.",
     "models": "List the models of every configured provider.",
     "new": "Write the distribution of a provider: source, tests, README, CI.",
     "providers": "List the installed providers and how they are configured.",

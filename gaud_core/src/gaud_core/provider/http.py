@@ -65,8 +65,13 @@ class HTTPProvider(Provider[S]):
 
     async def send(self, call: Call) -> Reply:
         """Send the call's bytes to `base_url()/<endpoint>` and give back what comes."""
+        return await self.pass_on(call)
+
+    async def pass_on(self, call: Call, more: Mapping[str, str] | None = None) -> Reply:
+        """Do what `send` does, with more headers: a token that had to be waited for."""
         headers = {name: value for name, value in call.headers.items() if name in self.forward}
         headers.update(self.headers(call))
+        headers.update(more or {})
         url = f"{self.base_url()}/{call.endpoint}"
         request = UpstreamRequest(url, headers, call.body.raw, call.stream, timeouts=self.timeouts())
         reply = await self.ctx.send(request)

@@ -29,6 +29,7 @@ from .chat import (
     tool_call,
 )
 from .http_wire import Request
+from .oauth import ScriptedOAuth
 from .signal import Signal, Waitable
 from .upstream import Handler, ScriptedUpstream, Seen
 
@@ -37,6 +38,7 @@ if TYPE_CHECKING:
     from .http_tests import HTTPProviderTests
     from .kit import CONTRACT, since
     from .live_tests import LiveProviderTests
+    from .login_tests import LoginProviderTests
     from .provider_tests import ProviderTests
     from .served import ServedGateway
 
@@ -52,9 +54,11 @@ __all__ = [
     "Handler",
     "Headers",
     "LiveProviderTests",
+    "LoginProviderTests",
     "Pause",
     "ProviderTests",
     "Request",
+    "ScriptedOAuth",
     "ScriptedUpstream",
     "Seen",
     "ServedGateway",
@@ -79,6 +83,7 @@ _LAZY = {
     "ChatProviderTests": "chat_tests",
     "HTTPProviderTests": "http_tests",
     "LiveProviderTests": "live_tests",
+    "LoginProviderTests": "login_tests",
     "ProviderTests": "provider_tests",
     "ServedGateway": "served",
     "since": "kit",
