@@ -26,6 +26,7 @@ UNSEEN = {
 }
 PLUGINS_OWN = {"provider_crashed", "provider_not_serving", "upstream_unavailable"} | {
     "books_unavailable",
+    "login_required",
     "missing_certificate",
     "too_many_wrong_keys",
 }

@@ -11,6 +11,8 @@ import pytest
 from gaud_core import Secret, option, settings
 from gaud_provider_litellm import LiteLLMSettings
 
+from .kit_tables import PAGE, with_kit_table
+
 ROOT = Path(__file__).resolve().parents[2]
 DOCUMENTS = [
     path
@@ -70,3 +72,10 @@ def test_documents_agree_with_the_schema(tables: ModuleType, path: Path) -> None
 def test_the_litellm_readme_has_its_table() -> None:
     """The test above cannot pass by finding nothing."""
     assert ROOT / "gaud_provider_litellm" / "README.md" in DOCUMENTS
+
+
+def test_the_table_of_the_kits_tests_is_true() -> None:
+    """Run `python -m tests.docs.kit_tables` after a change of the kit."""
+    text = PAGE.read_text(encoding="utf-8")
+    assert with_kit_table(text) == text
+    assert text.count("| `test_") > 60

@@ -59,7 +59,6 @@ def test_messages_are_roles_and_texts() -> None:
     """Text, parts of text, and an assistant's message that only calls tools."""
     parts = [
         {"type": "text", "text": "a "},
-        {"type": "image_url", "image_url": {}},
         {"type": "text", "text": "b"},
     ]
     asked = [
@@ -68,6 +67,23 @@ def test_messages_are_roles_and_texts() -> None:
         {"role": "assistant", "content": None, "tool_calls": []},
     ]
     assert messages_of(call(asked)) == [("system", "Be kind."), ("user", "a b"), ("assistant", "")]
+
+
+@pytest.mark.parametrize(
+    ("part", "said"),
+    [
+        ({"type": "image_url", "image_url": {}}, "`messages[0]` holds a part of the type `image_url`"),
+        ({"type": "file", "file": {}}, "this provider takes text."),
+        ({}, "without a `type`"),
+        (7, "without a `type`"),
+    ],
+)
+def test_what_is_no_text_is_not_overlooked(part: Any, said: str) -> None:
+    """An answer without the image would be a guess."""
+    with pytest.raises(UpstreamRefused) as refused:
+        messages_of(call([{"role": "user", "content": [{"type": "text", "text": "What is it?"}, part]}]))
+    assert refused.value.http_status == 400
+    assert said in refused.value.message
 
 
 @pytest.mark.parametrize(

@@ -32,7 +32,8 @@ class ChatProvider(Provider[S]):
     def messages(self, call: Call) -> list[tuple[str, str]]:
         """Give the role and the text of each message; whatever is no such message is refused with 400.
 
-        A content in parts is the text of its parts; images and the like are left out.
+        A content in parts is the text of its parts; images and the like are refused. A provider that takes
+        them reads `call.body.json()` itself.
         """
         return messages_of(call)
 

@@ -27,8 +27,8 @@ _FAILURES: dict[int, type[ProviderError]] = {503: Unavailable, 504: UpstreamTime
 def messages_of(call: Call) -> list[tuple[str, str]]:
     """Give the role and the text of each message, in order; UpstreamRefused if there are none or odd ones.
 
-    A content that is a list of parts is the text of its parts; parts of another kind, such as images, are
-    left out.
+    A content that is a list of parts is the text of its parts. A part of another kind, such as an image, is
+    refused: an answer that overlooks it would be a guess.
     """
     messages = call.body.json().get("messages")
     if not isinstance(messages, list) or not messages:
@@ -67,11 +67,22 @@ def _message(message: Any, at: int) -> tuple[str, str]:
         case {"role": str(role), "content": str(text)}:
             return role, text
         case {"role": str(role), "content": [*parts]}:
-            texts = [part.get("text") for part in parts if isinstance(part, dict)]
-            return role, "".join(text for text in texts if isinstance(text, str))
+            return role, "".join(_text(part, at) for part in parts)
         case {"role": str(role), "content": None, "tool_calls": _}:
             return role, ""
     raise UpstreamRefused(f"`messages[{at}]` must have a `role` and a `content` that is text.", status=400)
+
+
+def _text(part: Any, at: int) -> str:
+    match part:
+        case {"text": str(text)} | str(text):
+            return text
+        case {"type": "refusal", "refusal": str(text)}:
+            return text
+        case {"type": str(kind)}:
+            what = f"a part of the type `{one_line(kind[:50])}`"
+            raise UpstreamRefused(f"`messages[{at}]` holds {what}; this provider takes text.", status=400)
+    raise UpstreamRefused(f"`messages[{at}]` holds a part without a `type`.", status=400)
 
 
 async def _lines(reply: Reply) -> AsyncIterator[bytes]:
