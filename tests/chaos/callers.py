@@ -35,6 +35,7 @@ class Trial:
     usage: dict[str, Any] | None = None
     hung: bool = False
     error: str = ""
+    """What went wrong, in the gateway's word for it or in the client's."""
 
 
 class _Left(Exception):
@@ -95,3 +96,5 @@ class Client:
             trial.complete = True
             self.on_end(trial)
             trial.usage = None if plan.stream else json.loads(read).get("usage")
+        elif answer.status != 200:
+            trial.error = json.loads(read)["error"]["code"] or ""

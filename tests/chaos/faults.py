@@ -15,7 +15,7 @@ import attrs
 
 from .callers import Trial
 from .cast import Cast
-from .workers import Life, Slot
+from .workers import Life, Slot, until
 
 __all__ = ["KINDS", "Faults"]
 
@@ -34,6 +34,8 @@ KINDS: Final[Mapping[str, int]] = MappingProxyType(
     }
 )
 """How often each is thrown, beside the others."""
+
+_PATIENCE_SECS = 5.0
 
 
 @attrs.define(eq=False)
@@ -99,11 +101,17 @@ class Faults:
             "rotate": self.cast.rotate,
         }
 
-    def _one(self) -> Life | None:
-        """Choose a worker that serves and is not disturbed yet."""
-        lives = [slot.life for slot in self.slots]
-        free = [life for life in lives if life.runs and life.ready and not life.paused]
+    async def _one(self) -> Life | None:
+        """Choose a worker that serves and is not disturbed yet; None if there is none for some seconds."""
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(_PATIENCE_SECS):
+                await until(lambda: bool(self._free()))
+        free = self._free()
         return self.rng.choice(free) if free else None
+
+    def _free(self) -> list[Life]:
+        lives = [slot.life for slot in self.slots]
+        return [life for life in lives if life.runs and life.ready and not life.paused]
 
     def _meanwhile(self, work: Coroutine[Any, Any, None]) -> bool:
         task = asyncio.create_task(work)
@@ -127,7 +135,7 @@ class Faults:
     async def _kill_at_end(self) -> bool:
         self._armed = asyncio.get_running_loop().create_future()
         try:
-            async with asyncio.timeout(5):
+            async with asyncio.timeout(_PATIENCE_SECS):
                 await self._armed
         except TimeoutError:
             return False
@@ -136,7 +144,7 @@ class Faults:
         return True
 
     async def _restart(self) -> bool:
-        life = self._one()
+        life = await self._one()
         return life is not None and self._meanwhile(self._terminate(life))
 
     async def _terminate(self, life: Life) -> None:
@@ -145,16 +153,18 @@ class Faults:
             self.wrongs.append(f"{life.slot} was told to end and ended with {code}")
 
     async def _pause(self, seconds: float) -> bool:
-        life = self._one()
+        life = await self._one()
         return life is not None and self._meanwhile(life.pause(seconds))
 
     async def _file_limit(self) -> bool:
-        life = self._one()  # one that serves: what cannot write at its start does not start, and says so
+        life = (
+            await self._one()
+        )  # one that serves: what cannot write at its start does not start, and says so
         most = self.rng.choice((0, 20_000))
         return life is not None and self._meanwhile(life.disk_full(most, self.rng.uniform(0.1, 0.9)))
 
     async def _fill_disk(self) -> bool:
-        if self.small_disk is None or not all(slot.life.ready for slot in self.slots):
+        if self.small_disk is None or await self._one() is None:
             return False
         for slot in self.slots:
             slot.life.was_full = True

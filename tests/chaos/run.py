@@ -26,6 +26,7 @@ from .workers import Slot, until
 __all__ = ["Options", "Result", "run"]
 
 _QUIET_SECS = 10.0
+_BACK_OFF = 5
 _PER_SPENDER = 60
 """Calls after which somebody new comes with a budget."""
 
@@ -137,10 +138,11 @@ class Stage:
     async def _caller(self, goal: int) -> None:
         while len(self.trials) < goal:
             slot = self._some_slot()
-            if slot is None or not await self._trial(slot):
-                await asyncio.sleep(0.1)
-            else:
-                await asyncio.sleep(self.rng.random() * self.options.think_secs)
+            trial = None if slot is None else await self._trial(slot)
+            most = self.options.think_secs
+            if trial is None or trial.status == 503:  # else most calls would be made when nobody serves
+                most *= _BACK_OFF
+            await asyncio.sleep(self.rng.random() * most)
 
     def _some_slot(self) -> Slot | None:
         """Choose a worker as a load balancer would, which now and then takes one that is only starting."""
@@ -149,19 +151,19 @@ class Stage:
         choice = ready if ready and self.rng.random() < 0.95 else running
         return self.rng.choice(choice) if choice else None
 
-    async def _trial(self, slot: Slot) -> bool:
-        """Make one call; False if there was nobody to take it."""
+    async def _trial(self, slot: Slot) -> Trial | None:
+        """Make one call; None if there was nobody to take it."""
         actor = self.field.cast.pick()
         if actor.limits.concurrency is not None:
             self.field.journal.limits[actor.id] = actor.limits.concurrency
         self.numbers += 1
         plan = draw(self.rng, self.numbers, actor.id, self.options.calm)
         trial = Trial(plan, actor.user, self.field.cast.text_of(actor), slot.life, self.field.journal.clock())
-        called = await self.client.call(trial, slot)
-        if called:
-            self.trials.append(trial)
-            trial.life.ready = trial.life.ready or trial.status is not None
-        return called
+        if not await self.client.call(trial, slot):
+            return None
+        self.trials.append(trial)
+        trial.life.ready = trial.life.ready or trial.status is not None
+        return trial
 
     async def _disturb(self, goal: int) -> None:
         """Throw faults until the round's calls are made; now and then somebody new comes with a budget."""
@@ -233,7 +235,8 @@ class Stage:
         for trial in self.trials:
             plan = trial.plan
             result.faults[f"client leaves {plan.leaves}"] += bool(plan.leaves)
-            result.statuses[str(trial.status or "no answer")] += 1
+            code = trial.error if trial.status not in {None, 200} else ""
+            result.statuses[f"{trial.status or 'no answer'} {code}"] += 1
         for visit in self.field.journal.visits:
             result.faults[f"upstream: {visit.plan.fault}"] += bool(visit.plan.fault)
         result.states = Counter(
