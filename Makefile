@@ -2,13 +2,16 @@
 #
 #   PYTHON=…   a Python of 3.11 or later, if the one found is not the one wanted
 #   PORT=…     where `make run` and `make demo` listen, instead of 8400
+#   TRIALS=…   how many calls `make chaos` makes; SEED=… repeats the decisions of another run
 #   ARGS=…     further arguments for gaud serve, pytest or the demo
 
 SHELL := /bin/sh
 .DEFAULT_GOAL := help
-.PHONY: help run demo test check format lint types imports examples docs clean
+.PHONY: help run demo test chaos check format lint types imports examples docs clean
 
 PORT ?=
+TRIALS ?= 10000
+SEED ?=
 ARGS ?=
 PYTHON ?=
 
@@ -49,6 +52,9 @@ demo: .venv/installed .venv-litellm/installed ## Start Gaud in front of a real L
 
 test: .venv/installed .venv-litellm/installed ## Run every test, those with the real LiteLLM too
 	@GAUD_TEST_LITELLM='$(CURDIR)/.venv-litellm/bin/litellm' $(bin)/python -m pytest $(ARGS)
+
+chaos: .venv/installed ## Throw faults at two workers under load and prove that the books are right
+	@exec $(bin)/python -m tests.chaos --trials $(TRIALS) $(if $(SEED),--seed $(SEED)) $(ARGS)
 
 check: format lint types imports examples ## Check format, lint, types, imports and the examples in the docs
 
