@@ -8,9 +8,11 @@ from types import ModuleType
 
 import pytest
 
+import gaud_core
 from gaud_core import Secret, option, settings
 from gaud_provider_litellm import LiteLLMSettings
 
+from . import reference
 from .kit_tables import PAGE, with_kit_table
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -79,3 +81,10 @@ def test_the_table_of_the_kits_tests_is_true() -> None:
     text = PAGE.read_text(encoding="utf-8")
     assert with_kit_table(text) == text
     assert text.count("| `test_") > 60
+
+
+def test_the_reference_is_true_and_whole() -> None:
+    """Run `python -m tests.docs.reference` after a change of a public name or of its docstring."""
+    assert reference.PAGE.read_text(encoding="utf-8") == reference.reference()
+    grouped = {name for names in reference.GROUPS.values() for name in names.split()}
+    assert grouped == set(gaud_core.__all__) - {"__version__"}
