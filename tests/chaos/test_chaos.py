@@ -22,7 +22,8 @@ pytestmark = pytest.mark.skipif(
 _ENDS: Final = {"kinds": {"kill at an answer's end": 1}, "per_fault": 12.0}
 _KILLS: Final = {"kinds": {"kill": 1}}
 _CALM: Final[dict[str, Any]] = {"kinds": {}}
-_FEW: Final[dict[str, Any]] = {"trials": 250, "seed": 5, "small_disk": False}
+_FEW: Final[dict[str, Any]] = {"trials": 2000, "per_round": 250, "seed": 5, "small_disk": False}
+"""A run ends at the first round that finds something, which nearly always is the first."""
 
 SEEN_AS: Final[dict[str, tuple[str, dict[str, Any]]]] = {
     "settle_late": ("lost", _ENDS),
@@ -36,7 +37,7 @@ SEEN_AS: Final[dict[str, tuple[str, dict[str, Any]]]] = {
     "leavers_free": ("wrong", _CALM | {"calm": 0.5}),
     "revoked_pass": ("wrong", {"kinds": {"revoke": 1, "rotate": 1}, "per_fault": 12.0}),
     "no_window": ("overshoot", _CALM),
-    "short_window": ("overshoot", _CALM | {"trials": 500, "think_secs": 0.6, "speed": 40}),
+    "short_window": ("overshoot", _CALM | {"per_round": 500, "think_secs": 0.6, "speed": 40}),
     "no_concurrency": ("overshoot", _CALM),
     "no_budget": ("overshoot", _CALM),
 }
