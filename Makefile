@@ -51,7 +51,8 @@ demo: .venv/installed .venv-litellm/installed ## Start Gaud in front of a real L
 	@PORT='$(PORT)' exec $(bin)/python examples/demo/demo.py $(ARGS)
 
 test: .venv/installed .venv-litellm/installed ## Run every test, those with the real LiteLLM too
-	@GAUD_TEST_LITELLM='$(CURDIR)/.venv-litellm/bin/litellm' $(bin)/python -m pytest $(ARGS)
+	@GAUD_TEST_LITELLM='$(CURDIR)/.venv-litellm/bin/litellm' $(bin)/python -m pytest -n auto --maxprocesses 4 \
+	  --dist worksteal $(ARGS)
 
 chaos: .venv/installed ## Throw faults at two workers under load and prove that the books are right
 	@exec $(bin)/python -m tests.chaos --trials $(TRIALS) $(if $(SEED),--seed $(SEED)) $(ARGS)

@@ -9,17 +9,21 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from tests.docs.running import Gaud
 
 from gaud_core.testing import ScriptedUpstream, chat_completion
-from tests.docs.running import Gaud
 
 HERE = Path(__file__).parent
 WHEELS = {
-    "gaud_provider_acme-0.1.0-py3-none-any.whl": "3b43abd12559af294b16dcb420282a21faf495167e5733027d1110945418b33e",
-    "gaud_provider_parrot-0.1.0-py3-none-any.whl": "95a4c047bf0b92d8d0e1b0bdc36e9ed0f041e3a9b3cfe806ecb6a84d5999367d",
+    "acme": "3b43abd12559af294b16dcb420282a21faf495167e5733027d1110945418b33e",
+    "parrot": "95a4c047bf0b92d8d0e1b0bdc36e9ed0f041e3a9b3cfe806ecb6a84d5999367d",
 }
 """What was built, and its SHA-256: a wheel that is built anew proves nothing."""
 TOML = '[providers.acme]\nurl = "{url}"\napi_key = "sk-test-acme"\n[providers.parrot]\ngreeting = "Kraa!"\n'
+
+
+def _wheel(name: str) -> Path:
+    return HERE / f"gaud_provider_{name}-0.1.0-py3-none-any.whl"
 
 
 @pytest.fixture(scope="module")
@@ -27,7 +31,7 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder with the old wheels installed, and nothing else."""
     folder = tmp_path_factory.mktemp("old")
     pip = (sys.executable, "-m", "pip", "install", "-q", "--no-deps", "--no-index", "--target")
-    subprocess.run([*pip, str(folder), *(str(HERE / name) for name in WHEELS)], check=True)
+    subprocess.run([*pip, str(folder), *(str(_wheel(name)) for name in WHEELS)], check=True)
     return folder
 
 
@@ -43,7 +47,7 @@ def gaud(site: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Gaud]
 @pytest.mark.parametrize("name", WHEELS)
 def test_it_is_the_wheel_of_then(name: str) -> None:
     """Byte for byte."""
-    assert hashlib.sha256((HERE / name).read_bytes()).hexdigest() == WHEELS[name]
+    assert hashlib.sha256(_wheel(name).read_bytes()).hexdigest() == WHEELS[name]
 
 
 @pytest.mark.parametrize(
