@@ -11,11 +11,11 @@ from typing import Annotated, Any
 import attrs
 from msgspec import Meta
 
-from gaud_core.access import Budget, Key, User
+from gaud_core.access import Key, User
 from gaud_core.access.audit import Change
 from gaud_core.admin.money import Usd, usd
 from gaud_core.admin.times import iso
-from gaud_core.ledger.spent import Spent
+from gaud_core.ledger.accounts import Account, Purse
 from gaud_core.ledger.usage import Row, Sums
 
 __all__ = [
@@ -108,14 +108,14 @@ class BudgetAnswer:
     this_month: PeriodAnswer
 
     @classmethod
-    def of(cls, user_id: str, budget: Budget, day: Spent, month: Spent) -> BudgetAnswer:
+    def of(cls, account: Account) -> BudgetAnswer:
         """Show where a user stands."""
         return cls(
-            user_id=user_id,
-            monthly_limit=usd(budget.monthly_nanos),
-            daily_limit=usd(budget.daily_nanos),
-            today=_period(day, budget.daily_nanos),
-            this_month=_period(month, budget.monthly_nanos),
+            user_id=account.user_id,
+            monthly_limit=usd(account.month.limit),
+            daily_limit=usd(account.day.limit),
+            today=_period(account.day),
+            this_month=_period(account.month),
         )
 
 
@@ -258,13 +258,13 @@ def _key_fields(key: Key) -> dict[str, Any]:
     return same | attrs.asdict(key.limits) | {name: _iso(getattr(key, name)) for name in times}
 
 
-def _period(spent: Spent, limit_nanos: int | None) -> PeriodAnswer:
+def _period(purse: Purse) -> PeriodAnswer:
     return PeriodAnswer(
-        period=spent.period,
-        spent=Usd(spent.spent_nanos),
-        reserved=Usd(spent.reserved_nanos),
-        left=usd(spent.left_of(limit_nanos)),
-        resets_at=iso(spent.until),
+        period=purse.period,
+        spent=Usd(purse.spent),
+        reserved=Usd(purse.reserved),
+        left=usd(purse.left),
+        resets_at=iso(purse.until),
     )
 
 

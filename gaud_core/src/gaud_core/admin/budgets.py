@@ -8,15 +8,14 @@ from gaud_core.admin.answers import BudgetAnswer
 from gaud_core.admin.desk import Ask
 from gaud_core.admin.money import Amount
 from gaud_core.admin.requests import BudgetChange
-from gaud_core.ledger.spent import spent_by
+from gaud_core.ledger.accounts import read_account
 
 __all__ = ["set_budget", "show_budget"]
 
 
 def show_budget(ask: Ask) -> BudgetAnswer:
     """Give the budgets of a user and where he stands."""
-    budget = ask.desk.people.budget(ask.id)
-    return BudgetAnswer.of(ask.id, budget, *spent_by(ask.desk.store, ask.id, ask.desk.clock()))
+    return BudgetAnswer.of(read_account(ask.desk.store, ask.desk.clock(), ask.id))
 
 
 def set_budget(ask: Ask) -> BudgetAnswer:

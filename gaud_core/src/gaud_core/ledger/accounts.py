@@ -7,11 +7,12 @@ from typing import Any
 import attrs
 from sqlalchemy import select
 
-from gaud_core.ledger.periods import periods_of
+from gaud_core.errors import NotFound
+from gaud_core.ledger.periods import periods_of, until_next_day, until_next_month
 from gaud_core.store import Store
 from gaud_core.store.schema import budgets, spend, users
 
-__all__ = ["Account", "Purse", "read_accounts"]
+__all__ = ["Account", "Purse", "read_account", "read_accounts"]
 
 
 @attrs.frozen
@@ -20,6 +21,8 @@ class Purse:
 
     period: str
     """`2026-11-23` or `2026-11`, in UTC."""
+    until: int
+    """The UTC milliseconds at which it ends."""
     limit: int | None
     spent: int
     reserved: int
@@ -43,6 +46,8 @@ class Account:
 def read_accounts(store: Store, now: int, user_id: str | None = None) -> list[Account]:
     """Give the accounts of one user, or of all who are not deleted, the oldest user first, in one state."""
     day, month = periods_of(now)
+    second = now // 1000
+    ends = (second + until_next_day(now)) * 1000, (second + until_next_month(now)) * 1000
     known = (
         select(users.c.id, users.c.name, budgets.c.daily_nanos, budgets.c.monthly_nanos)
         .select_from(users.outerjoin(budgets, budgets.c.user_id == users.c.id))
@@ -62,8 +67,16 @@ def read_accounts(store: Store, now: int, user_id: str | None = None) -> list[Ac
         Account(
             user,
             name,
-            Purse(day, daily, *sums.get((user, day), (0, 0))),
-            Purse(month, monthly, *sums.get((user, month), (0, 0))),
+            Purse(day, ends[0], daily, *sums.get((user, day), (0, 0))),
+            Purse(month, ends[1], monthly, *sums.get((user, month), (0, 0))),
         )
         for user, name, daily, monthly in rows
     ]
+
+
+def read_account(store: Store, now: int, user_id: str) -> Account:
+    """Give the account of one user; raises NotFound."""
+    found = read_accounts(store, now, user_id)
+    if not found:
+        raise NotFound("There is no such user.", code="user_not_found")
+    return found[0]
