@@ -53,6 +53,7 @@ class Faults:
     """What a worker did that none may do: end by itself, or badly."""
     alone: bool = False
     _armed: asyncio.Future[Trial] | None = None
+    _disk_is_full: bool = False
     _going_on: set[asyncio.Task[None]] = attrs.field(factory=set)
 
     async def throw(self) -> None:
@@ -73,9 +74,9 @@ class Faults:
         while True:
             for slot in self.slots:
                 if (code := slot.life.process.poll()) is not None:
-                    if not slot.life.ending:
+                    if not slot.life.ending and not slot.life.refused:
                         self.wrongs.append(f"{slot.name} ended by itself with {code}:\n{slot.tail()}")
-                    slot.start(alone=self.alone)
+                    slot.start(alone=self.alone).was_full = self._disk_is_full
             await asyncio.sleep(self.rng.choice((0.02, 0.02, 0.2)))
 
     async def heal(self) -> None:
@@ -169,11 +170,13 @@ class Faults:
         for slot in self.slots:
             slot.life.was_full = True
         ballast = self.small_disk / "ballast"
+        self._disk_is_full = True
         try:
             await asyncio.to_thread(_fill, ballast)
             await asyncio.sleep(self.rng.uniform(0.1, 0.9))
         finally:
             ballast.unlink(missing_ok=True)
+            self._disk_is_full = False
         return True
 
 

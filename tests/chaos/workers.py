@@ -22,6 +22,7 @@ __all__ = ["Life", "Slot", "free_port", "until", "worker_environment"]
 IN_WORKER = Path(chaos_clock.__file__).parent
 START_SECS = 40.0
 _STOP_SECS = 20.0
+_REFUSED = 2
 _SERVE = (sys.executable, "-m", "gaud_core", "serve")
 
 
@@ -66,6 +67,11 @@ class Life:
     """How it was told to end: `kill` or `term`."""
     pauses: list[tuple[int, int]] = attrs.field(factory=list)
     was_full: bool = False
+
+    @property
+    def refused(self) -> bool:
+        """Whether it did not start because the disk was full, and said so."""
+        return self.was_full and self.process.poll() == _REFUSED
 
     @property
     def runs(self) -> bool:
@@ -167,7 +173,9 @@ class Slot:
         """Wait until the process answers; RuntimeError with the log's end if it never does."""
         async with asyncio.timeout(START_SECS):
             while not await self._answers():
-                if (code := self.life.process.poll()) is not None and not self.life.ending:
+                if (code := self.life.process.poll()) is not None and not (
+                    self.life.ending or self.life.refused
+                ):
                     raise RuntimeError(f"{self.name} ended with {code}\n{self.tail()}")
                 await asyncio.sleep(0.05)
         self.life.ready = True

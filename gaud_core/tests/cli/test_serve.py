@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import json
+import resource
 import signal
 import socket
+import sqlite3
 import time
 import urllib.request
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -191,6 +194,36 @@ def test_unwritable_data_folder(serve: Serve, tmp_path: Path) -> None:
     assert (serving.process.returncode, serving.out) == (2, "")
     assert "gaud.db cannot be used as the database: Not a directory." in err
     assert "Traceback" not in err
+
+
+@contextmanager
+def _small_files(most_bytes: int) -> Iterator[None]:
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (most_bytes, hard))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+
+
+@pytest.mark.parametrize("variables", [OPEN, {"GAUD_AUTH_BOOTSTRAP_KEY": KEY}], ids=["ledger", "bootstrap"])
+def test_full_disk(serve: Serve, tmp_path: Path, variables: dict[str, str]) -> None:
+    """Books that nobody can write are one sentence and exit code 2; with room it starts again."""
+    first = serve(**OPEN)
+    _ready(first)
+    first.stop(signal.SIGTERM)
+    with closing(sqlite3.connect(tmp_path / "data" / "gaud.db")) as other:
+        other.execute("create table ballast as select zeroblob(200000) as bytes")
+        other.execute("begin")
+        other.execute("select * from ballast").fetchall()  # what is read now stays in the write-ahead log
+        with _small_files(40_000):  # room for SQLite's index of that log, none for a row at its end
+            serving = serve(**variables)
+        _, err = serving.process.communicate(timeout=10)
+    assert serving.process.returncode == 2
+    assert "gaud.db cannot be used as the database: " in err
+    assert "Traceback" not in err
+    again = serve(**variables)
+    _ready(again)
 
 
 def test_broken_settings_class_of_a_plugin(serve: Callable[..., Serving], plugins: Path) -> None:

@@ -12,7 +12,7 @@ from gaud_core.access.people import write_audit
 from gaud_core.access.values import digest_of, new_key, shown_of
 from gaud_core.config import Config
 from gaud_core.errors import ConfigError, Problem
-from gaud_core.store import Clock, Store, utc_millis
+from gaud_core.store import Clock, Store, usable, utc_millis
 from gaud_core.store.schema import keys, users
 
 __all__ = ["BOOTSTRAP_KEY", "BOOTSTRAP_USER", "bootstrap"]
@@ -34,7 +34,7 @@ def bootstrap(store: Store, config: Config, clock: Clock = utc_millis) -> str | 
     """
     preset = config.auth.bootstrap_key
     file = config.data.folder / _FILE
-    with store.writing() as connection:
+    with usable(config), store.writing() as connection:
         made = None
         if preset is not None:
             text = preset.reveal()

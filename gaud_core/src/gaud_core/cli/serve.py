@@ -6,7 +6,7 @@ import errno
 import logging
 import signal
 import socket
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Iterator, Sequence
 from contextlib import closing, contextmanager
 from typing import TYPE_CHECKING, Any
 
@@ -51,10 +51,10 @@ def command(config_path: str | None, host: str | None, port: int | None) -> None
 
         store = open_store(config)
         made = bootstrap(store, config) if config.auth.enabled else None
-        server = _server(setup, store)  # before the greeting: its imports take most of the start
+        app, server = _server(setup, store)  # before the greeting: its imports take most of the start
         with _signals_end_well():
             _tell(setup, listening, made)
-            server.run(sockets=[listening])
+            _run(server, app, listening)
         log.info("stopped")
 
 
@@ -169,15 +169,26 @@ def _signals_end_well() -> Iterator[None]:
             signal.signal(number, handler)
 
 
-def _server(setup: Setup, store: Store) -> uvicorn.Server:
+def _run(server: uvicorn.Server, app: _Refusable, listening: socket.socket) -> None:
+    try:
+        server.run(sockets=[listening])
+    except SystemExit:
+        if app.refusal is not None:
+            raise app.refusal from None
+        raise
+
+
+def _server(setup: Setup, store: Store) -> tuple[_Refusable, uvicorn.Server]:
     import uvicorn
 
     from gaud_core.app import create_app
     from gaud_core.gateway.http_protocol import protocol_with_limit
 
     server = setup.config.server
+    app = _Refusable(create_app(setup.config, plugins=setup.plugins, store=store))
     config = uvicorn.Config(
-        create_app(setup.config, plugins=setup.plugins, store=store),
+        app,
+        interface="asgi3",
         http=protocol_with_limit(server.max_header_bytes),
         ws="none",
         lifespan="on",
@@ -189,4 +200,36 @@ def _server(setup: Setup, store: Store) -> uvicorn.Server:
         timeout_graceful_shutdown=round(server.shutdown_secs),
     )
     logging.getLogger("uvicorn.error").setLevel(logging.WARNING)
-    return uvicorn.Server(config)
+    return app, uvicorn.Server(config)
+
+
+@attrs.define
+class _Refusable:
+    """Keeps why the application refused to start: Starlette would have the server print a traceback."""
+
+    app: Callable[[Any, Any, Any], Awaitable[None]]
+    refusal: ConfigError | None = None
+
+    def __call__(self, scope: Any, receive: Any, send: Any) -> Awaitable[None]:
+        """Stand in the way of nothing but the start and the stop."""
+        answer = self._lifespan if scope["type"] == "lifespan" else self.app
+        return answer(scope, receive, send)
+
+    async def _lifespan(self, scope: Any, receive: Any, send: Any) -> None:
+        failures: list[Any] = []
+
+        async def send_all_but_failures(message: Any) -> None:
+            if message["type"] == "lifespan.startup.failed":
+                failures.append(message)
+            else:
+                await send(message)
+
+        try:
+            await self.app(scope, receive, send_all_but_failures)
+        except ConfigError as error:
+            self.refusal = error
+            await send({"type": "lifespan.startup.failed", "message": ""})
+        except BaseException:
+            for failure in failures:
+                await send(failure)
+            raise

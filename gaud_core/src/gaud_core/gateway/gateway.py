@@ -28,7 +28,7 @@ from gaud_core.gateway.upstream import Upstream
 from gaud_core.gateway.visits import note_tasks, stop_noting_tasks
 from gaud_core.ledger import Ledger, Policy, open_ledger
 from gaud_core.provider import Context
-from gaud_core.store import Store
+from gaud_core.store import Store, usable
 
 if TYPE_CHECKING:
     import httpx
@@ -85,13 +85,17 @@ class Gateway:
     _watch: LoopWatch | None = None
 
     async def start(self) -> None:
-        """Open the books, then start every usable instance; a slow one does not keep the others waiting."""
+        """Open the books, then start every usable instance; a slow one does not keep the others waiting.
+
+        ConfigError if the database cannot be used now.
+        """
         note_tasks(asyncio.get_running_loop())
         if self.store is not None:
             self.door = Door(self.store, self.config)
             budget, ledger = self.config.budget, self.config.ledger
             policy = Policy(budget.unpriced == "refuse", ledger.retention_days)
-            self.ledger = await asyncio.to_thread(open_ledger, self.store, policy)
+            with usable(self.config):
+                self.ledger = await asyncio.to_thread(open_ledger, self.store, policy)
         try:
             await self._start_instances()
         except PluginError:  # with `strict` only

@@ -7,7 +7,7 @@
 from __future__ import annotations
 
 from gaud_core.store.clock import Clock, new_id, utc_millis
-from gaud_core.store.database import Store, open_store, store_failed
+from gaud_core.store.database import Store, open_store, store_failed, usable
 from gaud_core.store.prepared import Prepared, PreparedIn
 from gaud_core.store.sqlite import adding
 
@@ -20,5 +20,6 @@ __all__ = [
     "new_id",
     "open_store",
     "store_failed",
+    "usable",
     "utc_millis",
 ]

@@ -15,7 +15,7 @@ from gaud_core.errors import ConfigError, Problem
 from gaud_core.store import sqlite
 from gaud_core.store.migrate import migrate
 
-__all__ = ["Store", "open_store", "store_failed"]
+__all__ = ["Store", "open_store", "store_failed", "usable"]
 
 
 @attrs.frozen(eq=False)
@@ -55,10 +55,22 @@ def open_store(config: Config) -> Store:
             [Problem("database.url", "cannot be used yet.", "Leave it out: Gaud then keeps a SQLite file.")]
         )
     path = config.database.file(config.data)
+    with usable(config):
+        try:
+            return _open_file(path)
+        except OSError as error:
+            raise ConfigError([_unusable(path, str(error.strerror))]) from None
+
+
+@contextmanager
+def usable(config: Config) -> Iterator[None]:
+    """Around what the start does with the database: a ConfigError says why it cannot be used now."""
     try:
-        return _open_file(path)
-    except (OSError, DatabaseError) as error:
-        raise ConfigError([_unusable(path, error)]) from None
+        yield
+    except DBAPIError as error:
+        if not store_failed(error):
+            raise
+        raise ConfigError([_unusable(config.database.file(config.data), str(error.orig))]) from None
 
 
 def _open_file(path: Path) -> Store:
@@ -79,10 +91,10 @@ def store_failed(error: BaseException) -> bool:
     )
 
 
-def _unusable(path: Path, error: OSError | DBAPIError) -> Problem:
-    reason = error.strerror if isinstance(error, OSError) else str(error.orig)
+def _unusable(path: Path, reason: str) -> Problem:
+    full = "full" in reason or "No space" in reason
     return Problem(
         "database.path",
         f"{path} cannot be used as the database: {reason}.",
-        "Set it to a file in a folder that Gaud may write to.",
+        "Make room there." if full else "Set it to a file in a folder that Gaud may write to.",
     )

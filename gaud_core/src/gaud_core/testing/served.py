@@ -28,7 +28,7 @@ __all__ = ["ServedGateway"]
 T = TypeVar("T")
 
 _START_SECS = 10.0
-_SETTLING_LOOKS, _LOOK_SECS = 50, 0.005
+_SETTLING_LOOKS, _LOOK_SECS = 400, 0.005
 _CHATTY = ("httpx", "httpcore", "aiohttp", "asyncio", "uvicorn.access", "uvicorn.error")
 _CORE: dict[str, dict[str, Any]] = {
     "auth": {"enabled": False},
