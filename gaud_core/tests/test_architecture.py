@@ -18,7 +18,7 @@ PUBLIC = {
     "exceptions": "ApiError ConfigError GaudError LoginCancelled LoginFailed LoginNeeded PluginError "
     "ProviderError TokenFileError Unavailable UpstreamFailed UpstreamRefused UpstreamTimeout",
     "providers": "ChatProvider HTTPProvider Provider Context Health Model Price Timeouts UpstreamRequest",
-    "calls": "Body Call Reply Usage",
+    "calls": "Body Call Reply Usage data_of events_of",
     "logins": "DeviceFlow LoginProvider PKCEFlow Screen Token TokenStore device_code pkce token_request",
     "events": "Event Finish Reasoning Text ToolCall",
     "settings": "Mistake Problem Secret http_url option settings",

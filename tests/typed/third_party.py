@@ -5,9 +5,11 @@ A line that must be an error carries an ignore; both checkers report an ignore t
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, Mapping, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, assert_type
+
+import attrs
 
 import gaud_core
 from gaud_core import (
@@ -51,7 +53,9 @@ from gaud_core import (
     UpstreamRequest,
     UpstreamTimeout,
     Usage,
+    data_of,
     device_code,
+    events_of,
     http_url,
     option,
     pkce,
@@ -143,6 +147,28 @@ class Chatty(ChatProvider[AcmeSettings]):
         yield ToolCall(0, "call_1", "look_up", "{}")
         yield Usage(input_tokens=1, output_tokens=2)
         yield Finish("stop")
+
+
+class Mending(HTTPProvider[AcmeSettings]):
+    """One whose streams need a look, and whose calls a subscription pays."""
+
+    name = "mending"
+
+    def known_models(self) -> Sequence[Model]:
+        """What it lists."""
+        return [Model("flat", price=Price(subscription=True))]
+
+    async def send(self, call: Call) -> Reply:
+        """Pass on whole events."""
+        reply = await self.pass_on(call)
+        assert not isinstance(reply.content, bytes)
+        return attrs.evolve(reply, content=self._mended(reply.content))
+
+    async def _mended(self, content: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
+        async for event in events_of(content):
+            assert_type(event, bytes)
+            if data_of(event) != b"{}":
+                yield event
 
 
 class Guarded(LoginProvider[AcmeSettings], HTTPProvider[AcmeSettings]):

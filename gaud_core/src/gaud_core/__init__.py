@@ -51,6 +51,7 @@ from gaud_core.provider import (
     token_request,
 )
 from gaud_core.settings import Mistake, Secret, http_url, option, settings
+from gaud_core.sse import data_of, events_of
 
 __all__ = [
     "ApiError",
@@ -94,7 +95,9 @@ __all__ = [
     "UpstreamTimeout",
     "Usage",
     "__version__",
+    "data_of",
     "device_code",
+    "events_of",
     "http_url",
     "option",
     "pkce",

@@ -48,6 +48,13 @@ def test_a_free_model_is_free() -> None:
     assert cost_of(Usage(10, 10), Price(input=0, output=0)) == (0, "priced")
 
 
+def test_what_a_subscription_pays_costs_nothing_more() -> None:
+    """Also the worst case is nothing, so that a budget does not move."""
+    price = Price(subscription=True)
+    assert cost_of(Usage(1000, 500), price) == (0, "subscription")
+    assert worst_of(100, {"max_tokens": 50}, price) == Worst(150, 0)
+
+
 def test_what_the_upstream_says_comes_first() -> None:
     """Its own cost is nearer to the truth than a price list."""
     assert cost_of(Usage(10, 10, cost_usd="0.0000123456"), PRICE) == (12_346, "provider")

@@ -104,14 +104,16 @@ def _price(rows: Iterable[Row]) -> Price | None:
     prices = [price for row in rows if (price := _row_price(row))]
     if not prices:
         return None
-    return Price(**{field: _highest(getattr(price, field) for price in prices) for field in _COSTS})
+    highest: dict[str, Any] = {field: _highest(getattr(price, field) for price in prices) for field in _COSTS}
+    return Price(**highest)
 
 
 def _row_price(row: Row) -> Price | None:
     info, params = row.get("model_info"), row.get("litellm_params")
     if not isinstance(info, dict):
         return None
-    price = Price(**{field: nano_per_million(info.get(key)) for field, key in _COSTS.items()})
+    costs: dict[str, Any] = {field: nano_per_million(info.get(key)) for field, key in _COSTS.items()}
+    price = Price(**costs)
     if not (price.input or price.output or _says_zero(params)):
         # LiteLLM 1.102 shows 0 for a model that it knows no price of, or only one per image or second.
         price = attrs.evolve(price, input=None, output=None)

@@ -60,6 +60,8 @@ async def _discover(instance: Instance) -> str:
 def _row(instance: Instance, model: Model) -> tuple[str, ...]:
     price = model.price
     costs = (price.input, price.output) if price else (None, None)
+    if price and price.subscription:
+        costs = (0, 0)
     limit = model.max_input_tokens
     name = f"{instance.name}:{model.id}"
     return name, *("?" if cost is None else dollars(cost) for cost in costs), f"{limit:,}" if limit else "?"

@@ -84,6 +84,8 @@ class Booking:
             return cost_of(counted, self.price)
         if self.outcome.was_free:
             return 0, "none"
+        if self.price is not None and self.price.subscription:
+            return 0, "subscription"
         worst = self.ticket.worst.nanos
         return worst, "none" if worst is None else "estimated"
 

@@ -7,7 +7,6 @@ from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime
 from typing import Any
 
-import attrs
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
@@ -126,9 +125,14 @@ def model_object(name: str, instance: Instance, model: Model) -> dict[str, Any]:
 
 def _pricing(price: Price | None) -> dict[str, Any]:
     """Give the known prices as decimal text, in US dollars per million tokens."""
-    known = {key: nanos for key, nanos in attrs.asdict(price).items() if nanos is not None} if price else {}
-    prices = {key: dollars(nanos) for key, nanos in known.items()}
-    return {"usd_per_million_tokens": prices} if prices else {}
+    if price is None:
+        return {}
+    nanos = {
+        name: getattr(price, name) for name in ("input", "output", "cache_read", "cache_write", "reasoning")
+    }
+    prices = {name: dollars(each) for name, each in nanos.items() if each is not None}
+    paid = {"subscription": True} if price.subscription else {}
+    return {**paid, **({"usd_per_million_tokens": prices} if prices else {})}
 
 
 def instance_object(instance: Instance) -> dict[str, Any]:

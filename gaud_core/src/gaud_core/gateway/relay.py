@@ -12,8 +12,8 @@ from gaud_core.gateway.delivery import BrokenAnswer, Delivery
 from gaud_core.gateway.dialects import Dialect, Watch
 from gaud_core.gateway.headers import upstream_headers
 from gaud_core.gateway.outcome import Outcome
-from gaud_core.gateway.sse import EventCutter
 from gaud_core.gateway.whole import WHOLE_BYTES, send_checked, too_long
+from gaud_core.sse import EventCutter
 
 __all__ = ["relay"]
 

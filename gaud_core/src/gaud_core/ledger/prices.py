@@ -40,6 +40,8 @@ def cost_of(usage: Usage, price: Price | None) -> tuple[int | None, str]:
         return told, "provider"
     if price is None:
         return None, "none"
+    if price.subscription:
+        return 0, "subscription"
     cached = min(max(usage.cached_tokens, 0), usage.input_tokens)
     reasoning = min(max(usage.reasoning_tokens, 0), usage.output_tokens)
     parts = (
@@ -63,6 +65,8 @@ def worst_of(
     answer = _longest_answer(request, max_output_tokens, default_output_tokens)
     if price is None:
         return Worst(prompt + answer)
+    if price.subscription:
+        return Worst(prompt + answer, 0)
     parts = (
         (prompt, _dearest(price.input, price.cache_read, price.cache_write)),
         (answer, _dearest(price.output, price.reasoning)),

@@ -28,13 +28,17 @@ def dollars(nanos: int) -> str:
 
 @attrs.frozen
 class Price:
-    """What a model costs, in nano-dollars (10⁻⁹ USD) per million tokens; None is unknown, never free."""
+    """What a model costs, in nano-dollars (10⁻⁹ USD) per million tokens; None is unknown, never free.
+
+    With `subscription` a flat fee pays for it: a call costs nothing more, whatever the tokens.
+    """
 
     input: int | None = None
     output: int | None = None
     cache_read: int | None = None
     cache_write: int | None = None
     reasoning: int | None = None
+    subscription: bool = False
 
 
 @attrs.frozen

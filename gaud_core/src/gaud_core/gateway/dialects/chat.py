@@ -11,7 +11,7 @@ import msgspec
 from gaud_core.call import Body, Usage
 from gaud_core.errors import ApiError, ProviderError
 from gaud_core.gateway.dialects.base import Watch, error_event, event_of, require_json
-from gaud_core.gateway.sse import data_of, events_in
+from gaud_core.sse import data_of, events_in
 
 __all__ = ["ChatCompletions"]
 

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import AsyncIterator, Iterator
 
 import attrs
 
-__all__ = ["EventCutter", "data_of", "events_in"]
+from gaud_core.errors import UpstreamFailed
+
+__all__ = ["EventCutter", "data_of", "events_in", "events_of"]
 
 # An event ends with an empty line; lines end with LF, CR LF or CR. A CR that ends the text may be half
 # of a CR LF, so it closes an event only when another byte shows what it was.
@@ -18,6 +20,8 @@ _BYTE_ORDER_MARK = b"\xef\xbb\xbf"
 
 HELD_BYTES = 64 * 1024
 """How much of an unfinished event is held back before it is let through in pieces."""
+
+_LONGEST_EVENT = 4 * 1024 * 1024
 
 
 @attrs.define
@@ -65,6 +69,22 @@ def events_in(data: bytes) -> Iterator[bytes]:
         at = end.end()
     if at < len(data):
         yield data[at:]
+
+
+async def events_of(content: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
+    """Give an answer's server-sent events one by one, each with the empty line that ends it.
+
+    What stands after the last of them comes as it is. UpstreamFailed for an event of more than 4 MB.
+    """
+    cutter = EventCutter(_LONGEST_EVENT)
+    async for piece in content:
+        events = cutter.feed(piece)
+        if cutter.torn:
+            raise UpstreamFailed(f"The upstream answered with an event of more than {_LONGEST_EVENT} bytes.")
+        for event in events_in(events):
+            yield event
+    if rest := cutter.rest():
+        yield rest
 
 
 def data_of(event: bytes) -> bytes:

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import asyncio
 import itertools
+from collections.abc import AsyncIterator
 
 import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from gaud_core.gateway.sse import EventCutter, data_of, events_in
+from gaud_core import UpstreamFailed, events_of
+from gaud_core.sse import EventCutter, data_of, events_in
 
 FAST = settings(max_examples=300, deadline=None)
 
@@ -172,3 +175,32 @@ def test_data_of_an_event(event: bytes, data: bytes) -> None:
 def test_byte_order_mark_is_no_part_of_the_first_line() -> None:
     """A stream may begin with a byte order mark (WHATWG HTML §9.2.5)."""
     assert data_of(b"\xef\xbb\xbfdata: x\n\n") == b"x"
+
+
+async def _pieces(stream: bytes, cuts: list[int]) -> AsyncIterator[bytes]:
+    for chunk in _chunks(stream, cuts):
+        yield chunk
+
+
+async def _collected(pieces: AsyncIterator[bytes]) -> list[bytes]:
+    return [event async for event in events_of(pieces)]
+
+
+@FAST
+@given(STREAMS, CUTS)
+def test_events_do_not_depend_on_the_chunks(stream: bytes, cuts: list[int]) -> None:
+    """An author gets the same events however the network has cut the stream, and every byte once."""
+    events = asyncio.run(_collected(_pieces(stream, cuts)))
+    assert events == asyncio.run(_collected(_pieces(stream, [])))
+    assert b"".join(events) == stream
+
+
+def test_an_endless_event_is_refused() -> None:
+    """Memory stays bounded."""
+
+    async def endless() -> AsyncIterator[bytes]:
+        while True:
+            yield bytes(1 << 16)
+
+    with pytest.raises(UpstreamFailed, match="an event of more than 4194304 bytes"):
+        asyncio.run(_collected(endless()))
