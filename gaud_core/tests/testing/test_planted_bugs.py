@@ -18,7 +18,7 @@ import pytest
 FOLDER = Path(__file__).parent / "planted"
 PARTS = 3  # most of their time is waiting, so they are more than there are processors
 
-pytestmark = pytest.mark.timeout(400)
+pytestmark = pytest.mark.timeout(600)
 
 Outcomes = Mapping[str, Mapping[str, str]]
 """By class of tests and by test: `passed`, `skipped` or what the failure says."""
@@ -66,7 +66,12 @@ def outcomes(tmp_path_factory: pytest.TempPathFactory) -> Outcomes:
         )
         for part in range(1, PARTS + 1)
     ]
-    said = [process.communicate(timeout=390)[0] for process in started]
+    try:
+        said = [process.communicate(timeout=580)[0] for process in started]
+    finally:
+        for process in started:  # a failure here must not become one of the next test's
+            process.kill()
+            process.communicate()
     assert [process.returncode for process in started] == [1] * PARTS, said
     told: dict[str, dict[str, str]] = {}
     for part in range(1, PARTS + 1):
