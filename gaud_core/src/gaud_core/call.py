@@ -12,7 +12,7 @@ import attrs
 import msgspec
 
 from gaud_core.errors import BadRequest
-from gaud_core.splice import append_member, members, replace_members
+from gaud_core.splice import append_member, members, rename_members, replace_members
 
 __all__ = ["Body", "Call", "Reply", "Usage"]
 
@@ -88,6 +88,17 @@ class Body:
             return self
         name = json.dumps(model, ensure_ascii=False).encode()
         return attrs.evolve(self, raw=replace_members(self.raw, "model", name), model=model)
+
+    def with_member(self, name: str, value: Any) -> Body:
+        """The same bytes with another value for a member, or with that member at the end; not for `model`."""
+        text = json.dumps(value).encode()
+        there = any(key == name for key, _, _ in members(self.raw))
+        change = replace_members if there else append_member
+        return Body.parse(change(self.raw, name, text))
+
+    def renamed(self, name: str, new: str) -> Body:
+        """The same bytes with another name for one member; not for `model`."""
+        return Body.parse(rename_members(self.raw, name, new))
 
     def asking_for_usage(self) -> Body:
         """The same bytes with `stream_options.include_usage` set, for the books."""

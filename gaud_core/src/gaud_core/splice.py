@@ -9,7 +9,7 @@ import json
 import re
 from collections.abc import Iterator
 
-__all__ = ["append_member", "members", "replace_members"]
+__all__ = ["append_member", "members", "rename_members", "replace_members"]
 
 # Possessive, so that a megabyte of image costs no backtracking memory (RFC 8259 §7).
 _STRING = re.compile(rb'"[^"\\]*+(?:\\.[^"\\]*+)*+"', re.DOTALL)
@@ -20,15 +20,8 @@ _SPACE = re.compile(rb"[ \t\r\n]*")
 
 def members(raw: bytes, start: int = 0) -> Iterator[tuple[str, int, int]]:
     """Walk the object that begins at or after `start`: each key, and where its value begins and ends."""
-    at = _skip(raw, raw.index(b"{", start) + 1)
-    while raw[at] != ord("}"):
-        key_end = _end_of_string(raw, at)
-        value = _skip(raw, _skip(raw, key_end) + 1)
-        end = _end_of_value(raw, value)
-        yield json.loads(raw[at:key_end]), value, end
-        at = _skip(raw, end)
-        if raw[at] == ord(","):
-            at = _skip(raw, at + 1)
+    for key, key_end, value, end in _walk(raw, start):
+        yield json.loads(raw[key:key_end]), value, end
 
 
 def replace_members(raw: bytes, key: str, value: bytes) -> bytes:
@@ -42,10 +35,33 @@ def replace_members(raw: bytes, key: str, value: bytes) -> bytes:
     return b"".join([*pieces, raw[at:]])
 
 
+def rename_members(raw: bytes, key: str, new: str) -> bytes:
+    """Write `new` in the place of the key of each member named `key`."""
+    pieces, at = [], 0
+    for begin, end, _, _ in _walk(raw, 0):
+        if json.loads(raw[begin:end]) == key:
+            pieces += [raw[at:begin], json.dumps(new).encode()]
+            at = end
+    return b"".join([*pieces, raw[at:]])
+
+
 def append_member(raw: bytes, key: str, value: bytes) -> bytes:
     """Add a member at the end of an object that has at least one."""
     close = raw.rindex(b"}")
     return b'%b,"%b":%b%b' % (raw[:close], key.encode(), value, raw[close:])
+
+
+def _walk(raw: bytes, start: int) -> Iterator[tuple[int, int, int, int]]:
+    """Give for each member where its key begins and ends, and where its value does."""
+    at = _skip(raw, raw.index(b"{", start) + 1)
+    while raw[at] != ord("}"):
+        key_end = _end_of_string(raw, at)
+        value = _skip(raw, _skip(raw, key_end) + 1)
+        end = _end_of_value(raw, value)
+        yield at, key_end, value, end
+        at = _skip(raw, end)
+        if raw[at] == ord(","):
+            at = _skip(raw, at + 1)
 
 
 def _only_literal_member(raw: bytes, key: str) -> tuple[int, int] | None:

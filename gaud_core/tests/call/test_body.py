@@ -187,3 +187,14 @@ def test_names_inside_are_free(name: str) -> None:
     """Only members of the request itself are the gateway's business, and only those that it reads."""
     inside = {"model": "m", "tools": [{name: {name: 1}}], "Temperature": 1, "metadata": {name: f'"{name}":'}}
     assert Body.parse(json.dumps(inside).encode()).model == "m"
+
+
+def test_a_member_can_be_set_and_renamed() -> None:
+    """For what an upstream wants otherwise; every other byte stays, and the lengths are read anew."""
+    body = Body.parse(b'{ "model" : "m", "max_tokens": 1e3 , "n":1.0, "service_tier":"auto"}')
+    renamed = body.renamed("max_tokens", "max_completion_tokens")
+    assert renamed.raw == b'{ "model" : "m", "max_completion_tokens": 1e3 , "n":1.0, "service_tier":"auto"}'
+    assert renamed.lengths == {"max_completion_tokens": 1000.0, "n": 1.0}
+    assert body.with_member("service_tier", None).raw.endswith(b'"n":1.0, "service_tier":null}')
+    assert body.with_member("store", False).raw.endswith(b'"service_tier":"auto","store":false}')
+    assert body.renamed("absent", "new").raw == body.raw

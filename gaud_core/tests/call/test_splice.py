@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from gaud_core.splice import append_member, members, replace_members
+from gaud_core.splice import append_member, members, rename_members, replace_members
 
 from .pieces import Pieces, model_member, objects, text_of
 
@@ -51,6 +51,17 @@ def test_replacing_is_what_it_says(value: dict[str, object], new: object) -> Non
     raw = replace_members(json.dumps(value).encode(), "model", json.dumps(new).encode())
     assert json.loads(raw) == {**value, "model": new}
     assert list(json.loads(raw)) == list(value)
+
+
+@FAST
+@given(st.dictionaries(st.sampled_from(["a", "b", "é", "max_tokens"]), JSON, min_size=1), st.booleans())
+def test_renaming_is_what_it_says(value: dict[str, object], ascii_only: bool) -> None:
+    """Another key, the same order and the same values; a member inside of a value keeps its name."""
+    raw = json.dumps({**value, "x": {"é": 1}}, ensure_ascii=ascii_only).encode("utf-8", "surrogatepass")
+    renamed = json.loads(rename_members(raw, "é", "new"))
+    assert list(renamed.items()) == [
+        ("new" if k == "é" else k, v) for k, v in {**value, "x": {"é": 1}}.items()
+    ]
 
 
 @pytest.mark.parametrize("raw", [b'{"a":1}', b' { "a" : [ ] } ', b'{"a":"}"}', b'{"a":{"b":"}"}}\n\n'])

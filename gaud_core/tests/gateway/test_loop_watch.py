@@ -232,13 +232,20 @@ async def test_plain_methods(method: str) -> None:
 
 
 async def test_runaway_regular_expression() -> None:
-    """It keeps the watch from looking, and is named all the same."""
+    """It keeps the watch from looking while it runs, and is named all the same.
+
+    Not each time: the watch looks in the moment after it, and on a busy machine another thread may have that.
+    """
     text = _hard()
 
     async def send(call: Call) -> None:
         re.fullmatch("(a+)+b", text)
 
-    assert _names(await Watched(guest := instance_of(giving(send))).run(_failing(guest.guard))) == ["guest"]
+    for _ in range(5):
+        named = _names(await Watched(guest := instance_of(giving(send))).run(_failing(guest.guard)))
+        if named:
+            break
+    assert named == ["guest"]
 
 
 def _hard() -> str:
