@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import gc
-import sys
 import threading
 import time
 from collections import Counter
@@ -16,6 +15,7 @@ from typing import Any
 import attrs
 
 from gaud_core.gateway.blame import Suspect
+from gaud_core.gateway.stacks import frame_of
 
 __all__ = ["LIMIT_SECS", "Block", "LoopWatch"]
 
@@ -131,7 +131,7 @@ class LoopWatch:
         return max(0.0, late - worked) if self._collected == before else late
 
     def _look(self) -> None:
-        frame = sys._current_frames().get(self._thread)
+        frame = frame_of(self._thread)
         if frame is None or len(self._looks) >= _LOOKS_KEPT:
             return
         task = asyncio.current_task(self._loop)

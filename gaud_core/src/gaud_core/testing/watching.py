@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import asyncio
-import sys
 import threading
 import time
 import traceback
 from types import TracebackType
 from typing import Self
+
+from gaud_core.gateway.stacks import frame_of
 
 __all__ = ["LoopWatch"]
 
@@ -53,6 +54,6 @@ class LoopWatch:
     def _look(self) -> None:
         """Look from another thread where the loop stands when it is late."""
         while not self._stopped.wait(_BEAT_SECS):
-            frame = sys._current_frames().get(self._thread)
-            if time.monotonic() - self._beaten > _SUSPICIOUS_SECS and not self._stack and frame is not None:
+            late = time.monotonic() - self._beaten > _SUSPICIOUS_SECS
+            if late and not self._stack and (frame := frame_of(self._thread)) is not None:
                 self._stack = "".join(traceback.format_stack(frame)[-6:])
