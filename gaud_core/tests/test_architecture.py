@@ -17,7 +17,8 @@ MODULES = sorted(SOURCE.rglob("*.py"))
 PUBLIC = {
     "exceptions": "ApiError ConfigError GaudError LoginCancelled LoginFailed LoginNeeded PluginError "
     "ProviderError TokenFileError Unavailable UpstreamFailed UpstreamRefused UpstreamTimeout",
-    "providers": "ChatProvider HTTPProvider Provider Context Health Model Price Timeouts UpstreamRequest",
+    "providers": "ChatProvider HTTPProvider Provider Context Health Model Price Quota Timeouts "
+    "UpstreamRequest",
     "calls": "Body Call Reply Usage data_of events_of",
     "logins": "DeviceFlow LoginProvider PKCEFlow Screen Token TokenStore device_code pkce token_request",
     "events": "Event Finish Reasoning Text ToolCall",

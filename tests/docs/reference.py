@@ -20,7 +20,7 @@ __all__ = ["GROUPS", "PAGE", "reference"]
 
 PAGE = ROOT / "docs" / "reference.md"
 GROUPS = {
-    "What a provider is": "Provider HTTPProvider ChatProvider LoginProvider Context Model Price Health "
+    "What a provider is": "Provider HTTPProvider ChatProvider LoginProvider Context Model Price Health Quota "
     "Timeouts UpstreamRequest",
     "What crosses the boundary": "Call Body Reply Usage events_of data_of",
     "What a chat yields": "Event Text Reasoning ToolCall Usage Finish",

@@ -37,6 +37,7 @@ from gaud_core import (
     Problem,
     Provider,
     ProviderError,
+    Quota,
     Reasoning,
     Reply,
     Screen,
@@ -157,6 +158,10 @@ class Mending(HTTPProvider[AcmeSettings]):
     def known_models(self) -> Sequence[Model]:
         """What it lists."""
         return [Model("flat", price=Price(subscription=True))]
+
+    def quotas(self) -> Sequence[Quota]:
+        """What is left."""
+        return [Quota("premium requests", left=1.5, limit=300.0, resets_at="2026-12-01")]
 
     async def send(self, call: Call) -> Reply:
         """Pass on whole events."""

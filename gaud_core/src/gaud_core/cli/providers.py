@@ -8,7 +8,7 @@ from typing import Any
 import click
 
 from gaud_core.cli.common import Setup, config_option, read_setup, table
-from gaud_core.cli.running import ask_health, troubles_of
+from gaud_core.cli.running import ask_health, quotas_of, troubles_of
 from gaud_core.gateway.dialects import ENDPOINTS
 from gaud_core.gateway.plugins import Plugin
 
@@ -40,8 +40,8 @@ def _tell_running(server: Any) -> None:
     troubles = list(troubles_of(found))
     if found is not None:
         click.echo(f"\nThe gateway that runs at {address} {'says:' if troubles else 'reports no trouble.'}")
-    for name, trouble in troubles:
-        click.echo(f"\n{name}: {trouble}")
+    for name, told in [*troubles, *quotas_of(found)]:
+        click.echo(f"\n{name}: {told}")
 
 
 def _rows(setup: Setup) -> Iterator[tuple[str, ...]]:

@@ -9,7 +9,7 @@ from typing import Any
 
 from gaud_core.errors import one_line
 
-__all__ = ["ask_health", "troubles_of"]
+__all__ = ["ask_health", "quotas_of", "troubles_of"]
 
 _WAIT_SECS = 1.0
 _LONGEST = 4 * 1024 * 1024
@@ -37,6 +37,25 @@ def troubles_of(health: Mapping[str, Any] | None) -> Iterator[tuple[str, str]]:
         if isinstance(provider, dict):
             for trouble in _troubles(provider):
                 yield one_line(str(provider.get("name"))), one_line(trouble)
+
+
+def quotas_of(health: Mapping[str, Any] | None) -> Iterator[tuple[str, str]]:
+    """Give what is left of each provider's allowances, as `/health` has it."""
+    for provider in (health or {}).get("providers", ()):
+        quotas = provider.get("quotas") if isinstance(provider, dict) else None
+        for quota in quotas if isinstance(quotas, list) else ():
+            if isinstance(quota, dict):
+                yield one_line(str(provider.get("name"))), one_line(_quota(quota))
+
+
+def _quota(quota: Mapping[str, Any]) -> str:
+    until = f", whole again on {quota['resets_at']}" if quota.get("resets_at") else ""
+    left, limit = quota.get("left"), quota.get("limit")
+    if quota.get("unlimited"):
+        return f"{quota.get('name')}: no limit"
+    of = f" of {limit:,g}" if isinstance(limit, int | float) else ""
+    amount = f"{left:,g}{of} left" if isinstance(left, int | float) else "not known"
+    return f"{quota.get('name')}: {amount}{until}"
 
 
 def _troubles(provider: Mapping[str, Any]) -> Iterator[str]:

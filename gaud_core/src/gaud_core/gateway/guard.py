@@ -5,8 +5,9 @@ from __future__ import annotations
 import asyncio
 import json
 import logging
+import math
 import re
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Sequence
 from functools import partial
 from types import TracebackType
 from typing import Any
@@ -18,7 +19,7 @@ from gaud_core.call import Call, Reply
 from gaud_core.errors import ApiError, ProviderError, UpstreamFailed, one_line
 from gaud_core.gateway.conduct import Conduct
 from gaud_core.gateway.visits import Tasks, Visit
-from gaud_core.provider import Health, Model, Price, Provider
+from gaud_core.provider import Health, Model, Price, Provider, Quota
 
 __all__ = ["DOORS", "Guard"]
 
@@ -71,6 +72,14 @@ class Guard:
         """Give the seconds between two questions for models."""
         with _Guarding(self, "models_interval"):
             return float(self.provider.models_interval())
+
+    def quotas(self) -> Sequence[Quota]:
+        """Ask for what is left of the account's allowances; a mistake in there must not hide the rest."""
+        try:
+            with _Guarding(self, "quotas"):
+                return _checked_quotas(self.provider.quotas())
+        except ApiError:
+            return ()
 
     def explain(self, failure: ProviderError) -> str | None:
         """Ask for a failure's cure; a mistake in there must not hide the failure."""
@@ -132,7 +141,7 @@ DOORS = frozenset(
     function.__code__
     for function in (
         *(Guard.start, Guard.stop, Guard.known_models, Guard.models, Guard.models_interval),
-        *(Guard.health, Guard.explain, Guard.send, Guard._pieces, Guard._close),
+        *(Guard.health, Guard.quotas, Guard.explain, Guard.send, Guard._pieces, Guard._close),
     )
 )
 """The code that calls into a plugin; in a stack, what is above it is the plugin's."""
@@ -194,6 +203,16 @@ def _objection(reply: Any) -> str:
     )
 
 
+def _checked_quotas(quotas: Iterable[Any]) -> list[Quota]:
+    checked = list(quotas)
+    for quota in checked:
+        if not isinstance(quota, Quota) or not all(isinstance(t, str) for t in (quota.name, quota.resets_at)):
+            raise TypeError(f"quotas() gave something that is no Quota: {str(quota)[:100]}")
+        if not all(amount is None or math.isfinite(amount) for amount in (quota.left, quota.limit)):
+            raise TypeError(f"quotas() gave an amount that is none: {quota}")
+    return checked
+
+
 def _checked_models(models: Iterable[Any]) -> list[Model]:
     """Look at every model now: a bad one found later would break the list of all providers."""
     checked = list(models)
@@ -211,5 +230,7 @@ def _is_well_typed(model: Any) -> bool:
         if not isinstance(model.price, Price):
             return False
         numbers += attrs.astuple(model.price)
+    if not all(isinstance(endpoint, str) for endpoint in model.endpoints or ()):
+        return False
     whole = all(number is None or isinstance(number, int) for number in numbers)
     return whole and isinstance(model.created, int) and all(isinstance(text, str) for text in texts)

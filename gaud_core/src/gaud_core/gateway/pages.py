@@ -7,6 +7,7 @@ from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime
 from typing import Any
 
+import attrs
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
@@ -148,6 +149,7 @@ def instance_object(instance: Instance) -> dict[str, Any]:
         "latency_ms": instance.latency_ms,
         "last_error": str(instance.last_error) if instance.last_error else None,
         "last_error_at": _utc(instance.last_error.at) if instance.last_error else None,
+        "quotas": [attrs.asdict(quota) for quota in instance.guard.quotas()],
         "warnings": [_warning_object(note) for note in instance.guard.conduct.notes.values()],
     }
 

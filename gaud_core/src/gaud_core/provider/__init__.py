@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from gaud_core.provider.base import Context, Health, Model, Price, Provider, Timeouts, UpstreamRequest
+from gaud_core.provider.base import Context, Health, Model, Price, Provider, Quota, Timeouts, UpstreamRequest
 from gaud_core.provider.chat import ChatProvider
 from gaud_core.provider.events import Event, Finish, Reasoning, Text, ToolCall
 from gaud_core.provider.http import HTTPProvider
@@ -31,6 +31,7 @@ __all__ = [
     "PKCEFlow",
     "Price",
     "Provider",
+    "Quota",
     "Reasoning",
     "Screen",
     "Text",

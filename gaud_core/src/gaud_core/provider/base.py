@@ -16,7 +16,7 @@ from gaud_core.errors import ProviderError
 if TYPE_CHECKING:
     import httpx
 
-__all__ = ["Context", "Health", "Model", "Price", "Provider", "Timeouts", "UpstreamRequest"]
+__all__ = ["Context", "Health", "Model", "Price", "Provider", "Quota", "Timeouts", "UpstreamRequest"]
 
 S = TypeVar("S")
 
@@ -46,7 +46,8 @@ class Model:
     """A model as the upstream names it, without the routing prefix.
 
     An `id` that holds `*` is a pattern of names that the upstream also serves. `extra` is shown to
-    clients in `/v1/models` as it is.
+    clients in `/v1/models` as it is. `endpoints` are those that this model is served on, where they are
+    fewer than the provider's; None is all of them.
     """
 
     id: str
@@ -56,6 +57,7 @@ class Model:
     max_input_tokens: int | None = None
     max_output_tokens: int | None = None
     extra: Mapping[str, Any] = attrs.field(factory=dict)
+    endpoints: frozenset[str] | None = None
 
     @property
     def is_pattern(self) -> bool:
@@ -69,6 +71,21 @@ class Health:
 
     healthy: bool
     detail: str = ""
+
+
+@attrs.frozen
+class Quota:
+    """An allowance of the account behind an instance, such as a month's premium requests.
+
+    `left` and `limit` are in the upstream's own unit, which `name` says; None is unknown, and with
+    `unlimited` there is no end. `resets_at` is a date or time as the upstream spells it.
+    """
+
+    name: str
+    left: float | None = None
+    limit: float | None = None
+    unlimited: bool = False
+    resets_at: str = ""
 
 
 @attrs.frozen
@@ -171,6 +188,10 @@ class Provider(Protocol[S]):
     async def health(self) -> Health:
         """Ask whether the upstream is up: cheap, spends no tokens. The gateway keeps the result."""
         return Health(healthy=True)
+
+    def quotas(self) -> Sequence[Quota]:
+        """Give what is known of the account's allowances, without asking: `/health` shows it."""
+        return ()
 
     def explain(self, failure: ProviderError) -> str | None:
         """Name the cure for a failed call in a sentence to the operator, where one is known.

@@ -8,7 +8,7 @@ from typing import Any, ClassVar, TypeVar
 
 import pytest
 
-from gaud_core import Provider
+from gaud_core import Provider, Token
 from gaud_core.settings import Secret, options_of
 
 from .answers import Answer
@@ -24,6 +24,7 @@ CONTRACT = "1.0"
 
 _KIT = __name__.rpartition(".")[0]
 _QUICK_SECS = 0.1
+_DEAD = "kit-dead"
 
 
 def since(level: str) -> Callable[[F], F]:
@@ -70,6 +71,10 @@ class Kit:
             return None
         return {**self.settings(url), "timeout_secs": seconds}
 
+    def token(self, url: str) -> Token | None:
+        """What a login has given, for a LoginProvider whose upstream is at `url`."""
+        return None
+
     def upstream_pages(self) -> Mapping[str, Answer]:
         """What the upstream answers at paths that are not calls, such as its list of models."""
         row = {"id": self.model, "object": "model", "created": 0, "owned_by": "test"}
@@ -99,8 +104,11 @@ class Kit:
         cls, lasting_upstream: ScriptedUpstream, tmp_path_factory: pytest.TempPathFactory
     ) -> Iterator[ServedGateway]:
         """A real Gaud in front of the upstream; besides `main` it has the instances `quick` and `dead`."""
-        sections = cls().sections(lasting_upstream.url)
-        with ServedGateway(cls.provider, sections, tmp_path_factory.mktemp("gaud")) as served:
+        kit, url, dead = cls(), lasting_upstream.url, f"http://127.0.0.1:{free_port()}"
+        sections = kit.sections(url, dead)
+        tokens = kit.tokens({name: dead if name == _DEAD else url for name in sections})
+        folder = tmp_path_factory.mktemp("gaud")
+        with ServedGateway(cls.provider, sections, folder, tokens=tokens) as served:
             yield served
 
     @pytest.fixture
@@ -115,14 +123,19 @@ class Kit:
         for path, answer in self.upstream_pages().items():
             upstream.on(path, answer)
 
-    def sections(self, url: str) -> dict[str, Mapping[str, Any]]:
+    def sections(self, url: str, dead_url: str) -> dict[str, Mapping[str, Any]]:
         """The instances of the gateway: one as it should be, one in a hurry, one whose upstream is dead."""
         sections = {self.provider.name: self.settings(url)}
         if self.has_upstream:
-            sections["kit-dead"] = self.settings(f"http://127.0.0.1:{free_port()}")
+            sections[_DEAD] = self.settings(dead_url)
             if quick := self.quick_settings(url, _QUICK_SECS):
                 sections["kit-quick"] = quick
         return sections
+
+    def tokens(self, urls: Mapping[str, str]) -> dict[str, Token]:
+        """The token of each instance, by its name; `urls` are the instances' upstreams."""
+        found = {name: self.token(url) for name, url in urls.items()}
+        return {name: token for name, token in found.items() if token is not None}
 
     def need_upstream(self) -> None:
         """Skip a test that is about an upstream when there is none."""

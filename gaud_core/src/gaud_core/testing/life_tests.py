@@ -117,7 +117,8 @@ class LifeTests(Calls):
         """One life: start, a good call, a stream, a failure, a client who leaves, stop."""
         upstream.reset()
         sections = {self.provider.name: self.settings(upstream.url)}
-        gateway = ServedGateway(self.provider, sections, folder)
+        tokens = self.tokens(dict.fromkeys(sections, upstream.url))
+        gateway = ServedGateway(self.provider, sections, folder, tokens=tokens)
         gateway.settled = lambda: upstream.open_connections == 0
         try:
             with gateway:

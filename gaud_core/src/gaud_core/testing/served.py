@@ -17,7 +17,7 @@ from typing import Any, Self, TypeVar
 import httpx
 import tomlkit
 
-from gaud_core import ApiError, Provider, Usage
+from gaud_core import ApiError, Provider, Token, TokenStore, Usage
 from gaud_core.config import SECTIONS, Config, env_prefix, load_config
 from gaud_core.gateway.plugins import Plugin, objection_to
 
@@ -40,7 +40,8 @@ class ServedGateway:
     """A Gaud that runs while the block runs: `with ServedGateway(Acme, {"acme": {...}}, folder) as gateway`.
 
     `sections` are the instances of the provider by name, each as its section of the configuration has it. The
-    first is the main one. Everything that is logged meanwhile, at any level, is kept in `log`.
+    first is the main one. `tokens` are those of instances where somebody has logged in. Everything that is
+    logged meanwhile, at any level, is kept in `log`.
     """
 
     def __init__(
@@ -49,6 +50,7 @@ class ServedGateway:
         sections: Mapping[str, Mapping[str, Any]],
         folder: Path,
         environ: Mapping[str, str] | None = None,
+        tokens: Mapping[str, Token] | None = None,
     ) -> None:
         self.cls = provider
         self.name = next(iter(sections))
@@ -59,6 +61,7 @@ class ServedGateway:
         """What must come to hold after that, while the loop still runs; `is_settled` tells whether it did."""
         self.is_settled = True
         self._config = self._load(sections, folder, environ or {})
+        self._tokens = tokens or {}
         self._calls: dict[str, Mapping[str, Any]] = {}
         self._stack = contextlib.ExitStack()
 
@@ -168,6 +171,9 @@ class ServedGateway:
         reason = objection_to(self.cls.name, self.cls)
         plugin = Plugin(self.cls.name, self.cls.__module__, "0", None if reason else self.cls, reason)
         self._stack.enter_context(self._listening_to_log())
+        for name, token in self._tokens.items():
+            store = TokenStore(self._config.data.folder / name / "token.json")
+            asyncio.run(store.save(token))
         app = create_app(self._config, plugins=[plugin])
         self._gateway: Any = app.state.gateway
         port = self._stack.enter_context(self._served(self._watched(app)))
