@@ -124,13 +124,19 @@ class Body:
 
 @attrs.frozen
 class Usage:
-    """Tokens as the upstream counted them; `cost_usd` is its own price of the call, as it spelled it."""
+    """Tokens as the upstream counted them; `cost_usd` is its own price of the call, as it spelled it.
+
+    With `estimated` nobody has counted: the answer says so, and so does the source of the cost in the books.
+    `extra` are more members for the answer's `usage`, such as credits that the call has taken.
+    """
 
     input_tokens: int = 0
     output_tokens: int = 0
     cached_tokens: int = 0
     reasoning_tokens: int = 0
     cost_usd: str | None = None
+    estimated: bool = False
+    extra: Mapping[str, Any] = attrs.field(factory=dict, hash=False)
 
 
 @attrs.frozen

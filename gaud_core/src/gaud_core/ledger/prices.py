@@ -33,6 +33,8 @@ _LIMIT_NAMES = ("max_completion_tokens", "max_tokens", "max_output_tokens")
 def cost_of(usage: Usage, price: Price | None) -> tuple[int | None, str]:
     """Give the cost and its source: what the upstream says, else its price times the usage, else unknown.
 
+    A price times tokens that nobody has counted is an estimate.
+
     Cached tokens are part of the input and reasoning tokens part of the output, as OpenAI counts them. A
     model that has no price of its own for them charges its usual one.
     """
@@ -50,7 +52,8 @@ def cost_of(usage: Usage, price: Price | None) -> tuple[int | None, str]:
         (usage.output_tokens - reasoning, price.output),
         (reasoning, _first(price.reasoning, price.output)),
     )
-    return (None, "none") if (total := _total(parts)) is None else (total, "priced")
+    source = "estimated" if usage.estimated else "priced"
+    return (None, "none") if (total := _total(parts)) is None else (total, source)
 
 
 def worst_of(

@@ -116,6 +116,7 @@ def read_usage(usage: Any) -> Usage | None:
         cached_tokens=_count(usage.get("prompt_tokens_details"), "cached_tokens"),
         reasoning_tokens=_count(usage.get("completion_tokens_details"), "reasoning_tokens"),
         cost_usd=None if cost is None else str(cost),
+        estimated=usage.get("estimated") is True,
     )
 
 
