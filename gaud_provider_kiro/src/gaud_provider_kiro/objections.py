@@ -7,13 +7,13 @@ from collections.abc import Iterator
 
 from gaud_provider_kiro import wire
 from gaud_provider_kiro.images import FORMATS
+from gaud_provider_kiro.refusals import TOO_LARGE
 from gaud_provider_kiro.tools import GOOD_NAME, LONGEST_DESCRIPTION
 
-__all__ = ["LARGEST_BODY", "TOO_LARGE", "objections_to"]
+__all__ = ["LARGEST_BODY", "objections_to"]
 
 LARGEST_BODY = 1_200_000
 """In bytes. Larger ones have been refused, and one of 1.25 MB has not."""
-TOO_LARGE = "the request is larger than"
 
 
 def objections_to(request: wire.Request, size: int) -> list[str]:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import functools
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any, NoReturn
 
 import attrs
@@ -199,15 +199,27 @@ def _converter() -> cattrs.Converter:
     converter = cattrs.Converter()
     converter.register_structure_hook(str, lambda told, _: _text(told))
     converter.register_structure_hook(Part, lambda told, _: _part(told))
-    converter.register_structure_hook(Mapping[str, Any] | None, lambda told, _: _object(told))
-    converter.register_structure_hook(tuple[Part, ...], lambda told, kind: _parts(converter, told))
-    converter.register_structure_hook(tuple[ToolCall, ...], lambda told, _: _many(converter, told, ToolCall))
-    converter.register_structure_hook(tuple[Thinking, ...], lambda told, _: _many(converter, told, Thinking))
+    hooks: Mapping[Any, Callable[[Any], Any]] = {
+        Mapping[str, Any] | None: _object,
+        tuple[Part, ...]: lambda told: _parts(converter, told),
+        tuple[ToolCall, ...]: lambda told: _many(converter, told, ToolCall),
+        tuple[Thinking, ...]: lambda told: _many(converter, told, Thinking),
+    }
+    for kind, hook in hooks.items():
+        converter.register_structure_hook_func(_is(kind), _without_kind(hook))
     read_message = make_dict_structure_fn(Message, converter)
     converter.register_structure_hook(
         Message, lambda told, _: _message(read_message(_is_object(told), Message))
     )
     return converter
+
+
+def _is(wanted: Any) -> Callable[[Any], bool]:
+    return lambda kind: kind == wanted
+
+
+def _without_kind(hook: Callable[[Any], Any]) -> Callable[[Any, Any], Any]:
+    return lambda told, _: hook(told)
 
 
 def _message(message: Message) -> Message:

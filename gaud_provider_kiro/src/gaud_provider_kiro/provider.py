@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import asyncio
-import uuid
-from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Sequence
+import importlib
+from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
 from contextlib import aclosing
 from functools import cached_property
 from pathlib import Path
-from typing import TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
 import attrs
 
@@ -30,35 +30,27 @@ from gaud_core import (
     Token,
     TokenFileError,
     TokenStore,
-    UpstreamFailed,
     UpstreamRefused,
 )
 from gaud_provider_kiro.allowances import Allowances
-from gaud_provider_kiro.calls import CallReader
 from gaud_provider_kiro.catalog import AUTO, Catalog
 from gaud_provider_kiro.cures import cure
-from gaud_provider_kiro.events import Failure, event_of
-from gaud_provider_kiro.frames import BadFrame, FrameReader
-from gaud_provider_kiro.from_kiro import AnswerReader
 from gaud_provider_kiro.hosts import Hosts, machine_id
 from gaud_provider_kiro.logins.accounts import Borrowed, other_programs, sources_of
 from gaud_provider_kiro.logins.device import flow_for, registered
 from gaud_provider_kiro.logins.login import Login
 from gaud_provider_kiro.logins.renewal import renewed
-from gaud_provider_kiro.openai import dropped_from
-from gaud_provider_kiro.refusals import error_for, refusal_of_failure
 from gaud_provider_kiro.service import Service
 from gaud_provider_kiro.settings import KiroSettings
-from gaud_provider_kiro.stops import StopReader
-from gaud_provider_kiro.thinking import ThinkingReader
-from gaud_provider_kiro.to_kiro import Asked, Manner, ask_kiro
-from gaud_provider_kiro.tokens import Meter
+
+if TYPE_CHECKING:
+    from gaud_provider_kiro.dialog import Dialog
 
 __all__ = ["Kiro"]
 
 T = TypeVar("T")
 
-_LONGEST_ANSWER = 64 * 1024 * 1024
+_DIALOG = "gaud_provider_kiro.dialog"
 _PRICE = Price(subscription=True)
 
 
@@ -75,13 +67,8 @@ class Kiro(LoginProvider[KiroSettings], ChatProvider[KiroSettings]):
         self._sources = sources_of(settings, ctx.name, Path.home())
         self._key = None if self._sources or settings.api_key is None else Token(settings.api_key)
         self._catalog, self._allowances, self._trouble = Catalog(), Allowances(), ""
-        self._service = Service(
-            ctx,
-            self.hosts,
-            Timeouts(first_byte=seconds, idle=seconds, total=seconds),
-            is_key=self._key is not None,
-            wait_secs=lambda: self._allowances.wait_secs(self.clock()),
-        )
+        self._timeouts = Timeouts(first_byte=seconds, idle=seconds, total=seconds)
+        self._service = Service(ctx, self.hosts, is_key=self._key is not None)
 
     @cached_property
     def tokens(self) -> TokenStore:
@@ -92,6 +79,11 @@ class Kiro(LoginProvider[KiroSettings], ChatProvider[KiroSettings]):
     @cached_property
     def _borrowed(self) -> Borrowed | None:
         return Borrowed(self._sources, self.tokens, self.ctx) if self._sources else None
+
+    async def start(self) -> None:
+        """Load what the first call needs, which takes a while, beside the others' calls."""
+        await asyncio.to_thread(importlib.import_module, _DIALOG)
+        await super().start()
 
     async def login(self, screen: Screen) -> Token:
         """Log in by a code that the person types in at AWS."""
@@ -131,6 +123,8 @@ class Kiro(LoginProvider[KiroSettings], ChatProvider[KiroSettings]):
 
     async def send(self, call: Call) -> Reply:
         """Answer, and name what of the request could not be said to Kiro."""
+        from gaud_provider_kiro.openai import dropped_from
+
         reply = await super().send(call)
         if dropped := dropped_from(call.body.json()):
             return attrs.evolve(reply, headers=(*reply.headers, ("x-gaud-dropped", ", ".join(dropped))))
@@ -138,21 +132,18 @@ class Kiro(LoginProvider[KiroSettings], ChatProvider[KiroSettings]):
 
     async def chat(self, call: Call) -> AsyncGenerator[Event, None]:
         """Translate the call, send it, and translate the answer event by event."""
-        asked: list[Asked] = []
+        dialog = self._dialog(self._catalog, self._allowances.wait_secs(self.clock()))
 
         async def once(token: Token) -> Reply:
-            asked[:] = [self._ask(call, Login.of(token))]
-            return await self._service.call(asked[0], token, stream=call.stream)
+            return await dialog.ask(call, token)
 
-        reply = await self.with_token(once)
-        reader = self._reader(asked[0])
         try:
-            async with aclosing(_told(reply, reader)) as events:
+            reply = await self.with_token(once)
+            async with aclosing(dialog.answer(reply)) as events:
                 async for event in events:
                     yield event
         finally:
-            await reply.aclose()
-            self._allowances = self._allowances.after(reader.meter.credits)
+            self._allowances = self._allowances.after(dialog.credits)
 
     def known_models(self) -> Sequence[Model]:
         """Give `auto`, for which Kiro chooses a model, and the models of the settings."""
@@ -217,59 +208,9 @@ class Kiro(LoginProvider[KiroSettings], ChatProvider[KiroSettings]):
                 raise
             return await ask(new)
 
-    def _ask(self, call: Call, login: Login) -> Asked:
-        manner = Manner(
-            model=self._catalog.model_for(call.model),
-            origin=self.hosts.origin,
-            profile_arn=self.hosts.profile(login),
-            thinking=self.settings.thinking,
-            removed_from_schemas=frozenset(self.settings.removed_from_schemas),
-        )
-        return ask_kiro(call.body.json(), manner, (str(uuid.uuid4()), str(uuid.uuid4())))
+    def _dialog(self, catalog: Catalog, wait_secs: int | None) -> Dialog:
+        """Begin one; its module is loaded late, because importing a provider must stay cheap."""
+        from gaud_provider_kiro.dialog import Dialog
 
-    def _reader(self, asked: Asked) -> AnswerReader:
-        return AnswerReader(
-            meter=Meter(asked.guessed_tokens, self._catalog.window(asked.model)),
-            calls=CallReader(asked.toolbox.own_name),
-            failed=self._failed,
-            stops=StopReader(asked.chat.stop),
-            thoughts=ThinkingReader() if asked.emulates_thinking else None,
-            max_tokens=asked.chat.max_tokens,
-            needs_tail=self.settings.require_tail,
-        )
-
-    def _failed(self, failure: Failure) -> ProviderError:
-        return error_for(refusal_of_failure(failure), (), self._allowances.wait_secs(self.clock()))
-
-
-async def _told(reply: Reply, reader: AnswerReader) -> AsyncGenerator[Event, None]:
-    """Give the events of an answer, and its end."""
-    frames = FrameReader()
-    async for piece in _pieces(reply):
-        try:
-            for frame in frames.feed(piece):
-                if (told := event_of(frame)) is not None:
-                    for event in reader.read(told):
-                        yield event
-                if reader.is_over:
-                    break
-        except BadFrame as wrong:
-            raise UpstreamFailed(f"Kiro's answer is no event stream: {wrong}.") from None
-        if reader.is_over:
-            break
-    if frames.is_torn and not reader.is_over:
-        raise UpstreamFailed("Kiro broke off in the middle of an event.", code="upstream_broke_off")
-    for event in reader.end():
-        yield event
-
-
-async def _pieces(reply: Reply) -> AsyncIterator[bytes]:
-    if isinstance(reply.content, bytes):
-        yield reply.content
-        return
-    size = 0
-    async for piece in reply.content:
-        size += len(piece)
-        if size > _LONGEST_ANSWER:
-            raise UpstreamFailed(f"Kiro's answer is longer than {_LONGEST_ANSWER >> 20} MB.")
-        yield piece
+        send, is_key = self.ctx.send, self._key is not None
+        return Dialog(self.settings, self.hosts, send, self._timeouts, catalog, wait_secs, is_key=is_key)

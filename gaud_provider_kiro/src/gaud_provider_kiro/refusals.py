@@ -1,6 +1,6 @@
 """Kiro's refusals as what they mean: by their reason first, because their status varies.
 
-The same monthly limit has been seen as 402 and as 429; `reason` and the words decide; the status decides the rest.
+The same monthly limit has been seen as 402 and as 429. `reason` and the words decide, then the status.
 """
 
 from __future__ import annotations
@@ -12,8 +12,6 @@ from typing import Any
 import attrs
 
 from gaud_core import ProviderError, Reply, Unavailable, UpstreamFailed, UpstreamRefused
-from gaud_provider_kiro.events import Failure
-from gaud_provider_kiro.objections import TOO_LARGE
 from gaud_provider_kiro.words import sentence
 
 __all__ = [
@@ -22,12 +20,13 @@ __all__ = [
     "OVERLOADED",
     "QUOTA",
     "SUSPENDED",
+    "TOO_LARGE",
     "TOO_LONG",
     "WRONG_PROFILE",
     "Refusal",
     "error_for",
     "read_refusal",
-    "refusal_of_failure",
+    "refusal_within",
 ]
 
 FEATURE = "feature_not_supported"
@@ -35,6 +34,8 @@ IMPROPER = "improperly_formed_request"
 OVERLOADED = "model_overloaded"
 QUOTA = "insufficient_quota"
 SUSPENDED = "account_suspended"
+TOO_LARGE = "the request is larger than"
+"""How an objection to a request's size begins."""
 TOO_LONG = "context_length_exceeded"
 WRONG_PROFILE = "wrong_profile"
 
@@ -97,10 +98,10 @@ async def read_refusal(reply: Reply) -> Refusal:
     return Refusal(reply.status, message, reason if isinstance(reason, str) else "", _kind(kind), seconds)
 
 
-def refusal_of_failure(failure: Failure) -> Refusal:
-    """Read a failure in the middle of an answer as if it had come at its beginning."""
-    kind = _kind(failure.type)
-    return Refusal(_IN_STREAM.get(kind, 502), sentence(failure.message), failure.reason[:80], kind)
+def refusal_within(type: str, message: str, reason: str) -> Refusal:
+    """Read an exception in the middle of an answer as if it had come at its beginning."""
+    kind = _kind(type)
+    return Refusal(_IN_STREAM.get(kind, 502), sentence(message), reason[:80], kind)
 
 
 def error_for(

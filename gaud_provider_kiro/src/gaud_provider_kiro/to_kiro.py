@@ -93,9 +93,9 @@ def _asked(chat: Chat, manner: Manner, ids: tuple[str, str]) -> Asked:
     )
     more = _native_thinking(chat.reasoning_effort) if thinks and manner.thinking == "native" else {}
     request = wire.Request(state, manner.profile_arn, more)
-    told = json.dumps(wire.as_payload(request), ensure_ascii=False, separators=(",", ":"))
-    raw = told.encode("utf-8", "replace")
-    return Asked(request, raw, manner.model, toolbox, chat, emulates)
+    payload = wire.as_payload(request)
+    told = json.dumps(payload, ensure_ascii=False, separators=(",", ":"))
+    return Asked(request, told.encode("utf-8", "replace"), manner.model, toolbox, chat, emulates)
 
 
 def _prepend(turn: Turn, prompt: str) -> None:
@@ -118,7 +118,7 @@ def _native_thinking(effort: str) -> Mapping[str, Any]:
 
 @attrs.frozen
 class _Speaker:
-    """Writes turns as entries of the conversation; whatever is silent gets a filler, since Kiro wants words."""
+    """Writes turns as entries of the conversation; the silent ones get a filler, since Kiro wants words."""
 
     manner: Manner
     toolbox: Toolbox
