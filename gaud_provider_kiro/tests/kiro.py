@@ -229,11 +229,11 @@ class ScriptedKiro(ScriptedOAuth):
         refresh = asked.get("refreshToken", "")
         if seen.header("content-type") != "application/json" or refresh not in self._refresh:
             self.refusals.append("invalid_grant")
-            told = {"error": "invalid_grant", "error_description": "Invalid refresh token provided"}
-            return Answer.json(told, 400)
+            words = {"error": "invalid_grant", "error_description": "Invalid refresh token provided"}
+            return Answer.json(words, 400)
         self.social_renewals += 1
         access = self._tokens("")["access_token"]
-        told = {"accessToken": access, "expiresIn": int(self.lifetime), "profileArn": PROFILE}
+        told: dict[str, Any] = {"accessToken": access, "expiresIn": int(self.lifetime), "profileArn": PROFILE}
         if self.rotates:
             self._refresh.discard(refresh)
             told["refreshToken"] = self.social()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import base64
 import re
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from typing import Any
 
 __all__ = ["broken_rules"]
@@ -67,7 +67,7 @@ def _turns(entries: list[Any]) -> Iterator[str]:
             yield from _user(message, waiting, last=at == len(entries) - 1)
 
 
-def _assistant(message: Any, seen: set[str]) -> Iterator[str]:
+def _assistant(message: Any, seen: set[str]) -> Generator[str, None, list[str]]:
     yield from _only(message, _ASSISTANT, "assistantResponseMessage")
     ids = []
     for use in message.get("toolUses", []):
@@ -77,7 +77,7 @@ def _assistant(message: Any, seen: set[str]) -> Iterator[str]:
             yield "6: a tool use's id twice"
         seen.add(use["toolUseId"])
         ids.append(use["toolUseId"])
-    return ids  # type: ignore[return-value]
+    return ids
 
 
 def _user(message: Any, waiting: list[str], *, last: bool) -> Iterator[str]:

@@ -178,7 +178,9 @@ def _listed(told: Any, name: str) -> list[Any]:
 def _read(cls: type[Any], told: Any, where: str) -> Any:
     try:
         return _converter().structure(told, cls)
-    except (cattrs.BaseValidationError, cattrs.StructureHandlerNotFoundError) as error:
+    except Mistake as wrong:
+        _refuse(f"`{where}` {wrong}.", where)
+    except cattrs.BaseValidationError as error:
         what = cattrs.transform_error(error, path=where, format_exception=_in_words)[0]
         reason, _, path = what.rpartition(" @ ")
         _refuse(f"`{path}` {reason}.", path)
@@ -186,7 +188,7 @@ def _read(cls: type[Any], told: Any, where: str) -> Any:
 
 def _in_words(error: BaseException, kind: type | None) -> str:
     if isinstance(error, KeyError):
-        return f"has no `{error.args[0]}`"
+        return "is missing"
     return str(error) if isinstance(error, ValueError) else "is not what it should be"
 
 
