@@ -121,13 +121,12 @@ class ScriptedKiro(ScriptedOAuth):
     limits: Any = attrs.field(factory=lambda: dict(LIMITS))
     keys: set[str] = attrs.field(factory=set)
     """API keys that are good."""
-    profile: str | None = None
-    """The profile that a call must name; None if it must name none."""
     broken: list[str] = attrs.field(factory=list)
     """The rules that requests broke."""
     taken: list[Any] = attrs.field(factory=list)
     """The requests that were good."""
     social_renewals: int = 0
+    _of_social: set[str] = attrs.field(factory=set)
 
     def install(self, upstream: ScriptedUpstream, prefix: str = "") -> None:
         """Answer at all paths."""
@@ -172,7 +171,7 @@ class ScriptedKiro(ScriptedOAuth):
             return self._no(404, f"no such operation: {seen.method} {seen.path}")
         if f'"origin":"{origin}"'.encode() not in seen.body:
             return self._no(403, "the origin does not fit the target")
-        return self._bad_token(seen) or self._bad_profile(json.loads(seen.body).get("profileArn"))
+        return self._bad_token(seen) or self._bad_profile(seen)
 
     def _bad_token(self, seen: Seen) -> Answer | None:
         if not _AGENT.match(seen.header("user-agent") or ""):
@@ -185,8 +184,10 @@ class ScriptedKiro(ScriptedOAuth):
         self.refusals.append("stale token")
         return refusal(403, "The bearer token included in the request is invalid.")
 
-    def _bad_profile(self, told: str | None) -> Answer | None:
-        if told == self.profile:
+    def _bad_profile(self, seen: Seen) -> Answer | None:
+        """A login with Google or GitHub must name its profile, and no other may name one."""
+        token = (seen.header("authorization") or "").removeprefix("Bearer ")
+        if json.loads(seen.body).get("profileArn") == (PROFILE if token in self._of_social else None):
             return None
         return self._no(403, "The profile of this request is not the account's.")
 
@@ -233,6 +234,7 @@ class ScriptedKiro(ScriptedOAuth):
             return Answer.json(words, 400)
         self.social_renewals += 1
         access = self._tokens("")["access_token"]
+        self._of_social.add(access)
         told: dict[str, Any] = {"accessToken": access, "expiresIn": int(self.lifetime), "profileArn": PROFILE}
         if self.rotates:
             self._refresh.discard(refresh)

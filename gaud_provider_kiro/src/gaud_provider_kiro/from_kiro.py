@@ -66,7 +66,7 @@ class AnswerReader:
         """Give the rest of the answer; UpstreamFailed if the stream ended before the answer did."""
         yield from self._rest()
         if not self._cut and not self._full:
-            if self.needs_tail and not self._tail:
+            if not self._tail and (self.needs_tail or not self._begun):
                 raise UpstreamFailed(
                     "Kiro ended its answer before it was complete.", code="upstream_broke_off"
                 )

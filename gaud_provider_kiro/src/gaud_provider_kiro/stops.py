@@ -9,7 +9,7 @@ __all__ = ["StopReader"]
 
 @attrs.define
 class StopReader:
-    """Gives a text up to the first stop sequence; holds back what may be the beginning of one."""
+    """Gives a text up to the stop sequence that is complete first; holds back what may begin one."""
 
     stops: tuple[str, ...] = ()
     found: bool = False
@@ -20,10 +20,10 @@ class StopReader:
         if not self.stops:
             return piece
         self._held += piece
-        ends = [at for stop in self.stops if (at := self._held.find(stop)) >= 0]
-        if ends:
+        found = [(at + len(stop), at) for stop in self.stops if (at := self._held.find(stop)) >= 0]
+        if found:
             self.found = True
-            return self._take(min(ends))
+            return self._take(min(found)[1])
         return self._take(len(self._held) - self._tail())
 
     def end(self) -> str:

@@ -105,7 +105,7 @@ class ThinkingReader:
     def _is_quoted(self, at: int, after: int) -> bool:
         before = self._held[at - 1 : at] if at else self._before
         behind = self._held[after : after + 1]
-        return (bool(before) and before in _QUOTES) or (bool(behind) and behind in _QUOTES)
+        return before == behind and bool(before) and before in _QUOTES
 
     def _tail(self) -> int:
         """How many characters at the end may belong to the closing tag."""
