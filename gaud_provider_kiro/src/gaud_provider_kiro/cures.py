@@ -30,7 +30,7 @@ def cure(failure: ProviderError, name: str, region: str, resets_at: str = "") ->
     """The cure for a failed call or question; `name` is the instance's, `resets_at` that of its quota."""
     section, code = f"providers.{name}", failure.error_code or ""
     if code == QUOTA:
-        until = f"It is whole again at {resets_at}. " if resets_at else ""
+        until = f"It is whole again at {resets_at}. " if resets_at and failure.retry_after else ""
         return f"{until}The account can allow overages, and another account can be another instance."
     if code == WRONG_PROFILE:
         return f"Check {section}.profile_arn, and {section}.region, which is where the profile is."

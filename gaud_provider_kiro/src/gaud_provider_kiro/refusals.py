@@ -46,6 +46,7 @@ _QUOTAS = frozenset(
     {"DAILY_REQUEST_COUNT", "MONTHLY_REQUEST_COUNT", "OVERAGE_REQUEST_LIMIT_EXCEEDED"}
     | {"CONVERSATION_LIMIT_EXCEEDED"}
 )
+_MONTHLY = frozenset({"", "MONTHLY_REQUEST_COUNT", "OVERAGE_REQUEST_LIMIT_EXCEEDED"})
 _OVERLOADS = frozenset({"INSUFFICIENT_MODEL_CAPACITY", "MODEL_TEMPORARILY_UNAVAILABLE"})
 _IN_STREAM: Mapping[str, int] = {
     "AccessDenied": 403,
@@ -118,7 +119,7 @@ def error_for(
     if reason in _OVERLOADS or refusal.says("unexpectedly high load"):
         return _overloaded(refusal, told)
     if reason in _QUOTAS or refusal.status == 402:
-        after = refusal.retry_after if wait_secs is None else wait_secs
+        after = wait_secs if reason in _MONTHLY and wait_secs is not None else refusal.retry_after
         return _refused(f"The Kiro account's quota is used up{told}", 429, QUOTA, after)
     if reason == "TEMPORARILY_SUSPENDED" or refusal.says("suspended"):
         return _refused(f"Kiro has suspended this account{told}", 403, SUSPENDED)
