@@ -145,7 +145,8 @@ class Provider(Protocol[S]):
     endpoints: ClassVar[frozenset[str]] = frozenset({"chat/completions"})
     """What it serves natively, as paths below `/v1/`."""
     patterns: ClassVar[tuple[str, ...]] = ()
-    """Model names without prefix that it wants, as globs: `("gpt-*", "o1*")`."""
+    """Model names without prefix that it wants, as globs: `("gpt-*", "o1*")`; of an instance that lists its
+    models, those among them."""
     contract: ClassVar[str] = "1.0"
     """The level of the conformance kit that it claims."""
     settings_class: ClassVar[type[Any]] = object
