@@ -1,0 +1,11 @@
+"""A small HTTP/1.1 client for the relay: bytes in, bytes out, one pool for each provider instance.
+
+`pool.py` keeps connections, `connection.py` is one of them, `answer.py` what comes back, `request.py` what goes out.
+"""
+
+from __future__ import annotations
+
+from gaud_core.gateway.client.answer import Answer, Broken, NoAnswer, NotHTTP
+from gaud_core.gateway.client.pool import Pool, Unreachable
+
+__all__ = ["Answer", "Broken", "NoAnswer", "NotHTTP", "Pool", "Unreachable"]
