@@ -57,7 +57,7 @@ MODELS: list[Any] = [
     "rubbish",
 ]
 LIMITS: dict[str, Any] = {
-    "nextDateReset": 1_800_100_000.0,
+    "nextDateReset": 4_000_000_000.0,
     "daysUntilReset": 2,
     "usageBreakdownList": [
         {
@@ -70,7 +70,7 @@ LIMITS: dict[str, Any] = {
             "usageLimitWithPrecision": 50.0,
             "freeTrialInfo": {
                 "freeTrialStatus": "ACTIVE",
-                "freeTrialExpiry": 1_800_200_000.0,
+                "freeTrialExpiry": 3_900_000_000.0,
                 "currentUsage": 1,
                 "usageLimit": 500,
             },

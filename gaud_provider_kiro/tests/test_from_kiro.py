@@ -269,11 +269,11 @@ def test_usage_that_the_upstream_counts(kind: str) -> None:
     usage = ask([*says("Hi"), event(kind, {"tokenUsage": COUNTED}), *TAIL], stream=False).usage
     assert usage == {
         "context_usage_percentage": 4.0,
-        "credits": 0.25,
         "prompt_tokens": 123,
         "completion_tokens": 7,
         "total_tokens": 130,
         "prompt_tokens_details": {"cached_tokens": 20},
+        "units": 0.25,
     }
 
 
@@ -304,7 +304,7 @@ def test_numbers_that_are_none(bad: float) -> None:
         event("meteringEvent", {"usage": bad, "unit": "credit"}),
     ]
     usage = ask([*says("Hi"), *odd], stream=False).usage
-    assert ("credits" in usage, "context_usage_percentage" in usage) == (False, False)
+    assert ("units" in usage, "context_usage_percentage" in usage) == (False, False)
 
 
 def test_what_is_too_long_for_any_memory() -> None:

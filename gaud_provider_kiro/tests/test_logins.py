@@ -197,7 +197,8 @@ def test_a_login_in_a_database(tmp_path: Path, program: str) -> None:
     """Of kiro-cli and of q, with the client that belongs to it."""
     rows = {f"{program}:odic:token": ROW, f"{program}:odic:device-registration": REGISTRATION}
     token, login = read(in_database(tmp_path / "data.sqlite3", rows, {"arn": ARN}))
-    assert (token.access_token, token.expires_at) == (Secret("aoa-test"), pytest.approx(NOON, abs=1))
+    assert token.access_token == Secret("aoa-test")
+    assert token.expires_at == pytest.approx(NOON, abs=1)
     assert (login.is_sso, login.client_id, login.profile_arn) == (True, "client-test", "")
 
 

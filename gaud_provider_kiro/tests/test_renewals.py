@@ -24,6 +24,18 @@ from .test_logins import in_database
 class Silent(Screen):
     """Nobody looks at it."""
 
+    def show_code(self, code: str, url: str, expires_in_secs: float) -> None:
+        """Show nothing."""
+
+    def waiting(self, left_secs: float) -> None:
+        """Show nothing."""
+
+    def open_url(self, url: str) -> None:
+        """Open nothing."""
+
+    def say(self, text: str) -> None:
+        """Say nothing."""
+
 
 def statuses(world: World, times: int = 3) -> list[int]:
     """Make some calls at once."""

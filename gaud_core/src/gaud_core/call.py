@@ -127,7 +127,8 @@ class Usage:
     """Tokens as the upstream counted them; `cost_usd` is its own price of the call, as it spelled it.
 
     With `estimated` nobody has counted: the answer says so, and so does the source of the cost in the books.
-    `extra` are more members for the answer's `usage`, such as credits that the call has taken.
+    `milliunits` is what the call has taken of its account's allowance, where only its end tells that; `extra`
+    are more members for the answer's `usage`.
     """
 
     input_tokens: int = 0
@@ -136,6 +137,7 @@ class Usage:
     reasoning_tokens: int = 0
     cost_usd: str | None = None
     estimated: bool = False
+    milliunits: int | None = None
     extra: Mapping[str, Any] = attrs.field(factory=dict, hash=False)
 
 

@@ -60,16 +60,17 @@ class Meter:
 
     def usage(self) -> Usage:
         """Give what is known at the end of the answer."""
-        extra = {"context_usage_percentage": self.percentage, "credits": self.credits or None}
-        shown = {name: value for name, value in extra.items() if value is not None}
+        shown = {} if self.percentage is None else {"context_usage_percentage": self.percentage}
+        units = round(self.credits * 1000) if self.credits else None
         if self.told is not None:
             told = self.told
             new, cached = _count(told.uncached_input_tokens), _count(told.cache_read_input_tokens)
             entered = new + cached + _count(told.cache_write_input_tokens)
-            return Usage(entered, _count(told.output_tokens), cached, extra=shown)
+            return Usage(entered, _count(told.output_tokens), cached, milliunits=units, extra=shown)
         said = self.said
         entered = max(self._in_window() - said, 1) if self.percentage else self.asked
-        return Usage(entered, said, reasoning_tokens=self._reasoning(said), estimated=True, extra=shown)
+        thought = self._reasoning(said)
+        return Usage(entered, said, 0, thought, estimated=True, milliunits=units, extra=shown)
 
     def _in_window(self) -> int:
         """How many tokens the window holds, the answer's too."""

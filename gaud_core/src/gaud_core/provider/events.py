@@ -154,6 +154,8 @@ def usage_object(usage: Usage) -> dict[str, Any]:
         counts["completion_tokens_details"] = {"reasoning_tokens": usage.reasoning_tokens}
     if usage.estimated:
         counts["estimated"] = True
+    if usage.milliunits is not None:
+        counts["units"] = usage.milliunits / 1000
     return {**usage.extra, **counts}
 
 

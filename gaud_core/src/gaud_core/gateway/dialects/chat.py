@@ -16,6 +16,7 @@ from gaud_core.sse import data_of, events_in
 __all__ = ["ChatCompletions"]
 
 _DONE = b"[DONE]"
+_MOST_UNITS = 1_000_000
 _WORDS = (b'"usage"', b'"error"', b'"finish_reason":"', b'"finish_reason": "', _DONE)
 _NOTABLE = re.compile(rb'"usage"\s*:\s*\{|"error"\s*:\s*[^n\s]|"finish_reason"\s*:\s*"|\[DONE\]')
 
@@ -117,7 +118,14 @@ def read_usage(usage: Any) -> Usage | None:
         reasoning_tokens=_count(usage.get("completion_tokens_details"), "reasoning_tokens"),
         cost_usd=None if cost is None else str(cost),
         estimated=usage.get("estimated") is True,
+        milliunits=_thousandths(usage.get("units")),
     )
+
+
+def _thousandths(value: Any) -> int | None:
+    """Read an amount of the account's allowance; what is none is not told."""
+    number = isinstance(value, int | float) and not isinstance(value, bool) and 0 <= value < _MOST_UNITS
+    return round(value * 1000) if number else None
 
 
 def _count(counts: Any, name: str) -> int:
