@@ -86,6 +86,10 @@ def test_what_cannot_be_said_is_named(world: World) -> None:
     """Kiro has no word for some of OpenAI's members."""
     got = world.ask(temperature=0, top_p=1, tool_choice="required", user="u", seed=None)
     assert got.headers["x-gaud-dropped"] == "temperature, tool_choice, top_p"
+    named = [{"role": "user", "name": "ann", "content": "Hi"}]
+    strict = {"type": "function", "function": {"name": "look", "strict": True}}
+    got = world.ask(messages=named, tools=[strict])
+    assert got.headers["x-gaud-dropped"] == "messages[].name, tools[].function.strict"
     assert "x-gaud-dropped" not in world.ask(stream=True, max_tokens=10, stop="x").headers
 
 

@@ -137,7 +137,7 @@ def test_the_other_hosts() -> None:
     hosts = Hosts(KiroSettings(api="cli"), "0" * 64)
     assert hosts.call_url(Login()) == "https://q.us-east-1.amazonaws.com/"
     assert hosts.sso("eu-west-1") == "https://oidc.eu-west-1.amazonaws.com"
-    assert hosts.desktop() == "https://prod.us-east-1.auth.desktop.kiro.dev"
+    assert hosts.desktop("us-east-1") == "https://prod.us-east-1.auth.desktop.kiro.dev"
 
 
 def test_the_machines_id(tmp_path: Path) -> None:

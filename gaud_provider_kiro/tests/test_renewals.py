@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import sqlite3
 import time
@@ -12,8 +13,9 @@ from typing import Any
 import httpx
 import pytest
 
-from gaud_core import LoginFailed, Screen
-from gaud_provider_kiro.logins.files import ide_file
+from gaud_core import LoginFailed, Screen, Secret, Token
+from gaud_provider_kiro.logins.accounts import _read_twice
+from gaud_provider_kiro.logins.files import FileSource, ide_file
 from gaud_provider_kiro.logins.login import spelled
 
 from .conftest import Serve, World
@@ -166,6 +168,29 @@ def test_a_login_that_cannot_be_used(serve: Serve, home: Path) -> None:
         assert answer.status_code == 401
         assert str(path) not in answer.text
         assert any(str(path) in line and "shortened copy" in line for line in world.gateway.log)
+
+
+def test_a_file_that_is_just_being_written(home: Path) -> None:
+    """It is read once more before it is said to be of no use."""
+    kiro = ScriptedKiro()
+    path = ide_login(home, kiro)
+    whole = path.read_text()
+    path.write_text(whole[:20])
+    read = FileSource(path, path.parent, False, "").read
+
+    class HalfWritten(FileSource):
+        """Somebody writes the rest after the first look."""
+
+        def read(self) -> Token | None:
+            """Look, and let the other one go on."""
+            try:
+                return read()
+            finally:
+                path.write_text(whole)
+
+    token = asyncio.run(_read_twice(HalfWritten(path, path.parent, False, "")))
+    assert token is not None
+    assert token.access_token == Secret("aoa-test")
 
 
 def test_a_database_that_was_renewed_meanwhile(serve: Serve, tmp_path: Path) -> None:

@@ -44,9 +44,9 @@ class Hosts:
         """Base URL of the API."""
         return _filled(self.settings.api_url, self.region(login))
 
-    def desktop(self) -> str:
-        """Base URL of Kiro's own sign-in, which is in one region only."""
-        return _filled(self.settings.desktop_url, "us-east-1")
+    def desktop(self, region: str) -> str:
+        """Base URL of Kiro's own sign-in; us-east-1 is the region that is known to have it."""
+        return _filled(self.settings.desktop_url, region)
 
     def sso(self, region: str) -> str:
         """Base URL of AWS's sign-in."""

@@ -127,8 +127,21 @@ def dropped_from(body: Mapping[str, Any]) -> list[str]:
         names.add("tool_choice")
     if body.get("parallel_tool_calls") is False:
         names.add("parallel_tool_calls")
+    names |= _dropped_within(body)
     shown = (name for name in names if name.isascii() and name.isprintable() and len(name) <= 50)
     return sorted(shown)[:_MOST_NAMES]
+
+
+def _dropped_within(body: Mapping[str, Any]) -> set[str]:
+    """Name what of messages and tools has no counterpart."""
+    messages, tools = _objects(body.get("messages")), _objects(body.get("tools"))
+    names = {"messages[].name"} if any(message.get("name") for message in messages) else set()
+    functions = _objects([tool.get("function") for tool in tools])
+    return names | ({"tools[].function.strict"} if any(each.get("strict") for each in functions) else set())
+
+
+def _objects(told: Any) -> list[Mapping[str, Any]]:
+    return [each for each in told if isinstance(each, dict)] if isinstance(told, list) else []
 
 
 def _choice(told: Any) -> str:

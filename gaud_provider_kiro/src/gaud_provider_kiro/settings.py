@@ -102,7 +102,7 @@ class KiroSettings:
         default="", help="Region of the API; without it that of the profile, else us-east-1.", check=_region
     )
     sso_region: str = option(
-        default="us-east-1", help="Region of AWS's sign-in, which may be another.", check=_region
+        default="us-east-1", help="Region of the sign-in, which may be another.", check=_region
     )
     start_url: str = option(
         default=BUILDER_ID,

@@ -17,6 +17,8 @@ from gaud_provider_kiro.settings import KiroSettings
 
 __all__ = ["Borrowed", "other_programs", "sources_of"]
 
+_WRITTEN_SECS = 0.1
+
 Renew = Callable[[Token], Awaitable[Token]]
 
 
@@ -52,6 +54,15 @@ def _ide(home: Path, *, writes: bool) -> FileSource:
 
 def _cli(paths: tuple[Path, ...], *, writes: bool) -> DatabaseSource:
     return DatabaseSource(paths, writes, "Log in again: kiro-cli login")
+
+
+async def _read_twice(source: Source) -> Token | None:
+    """Read a login, once more if it cannot be used: another program may just be writing it."""
+    try:
+        return await asyncio.to_thread(source.read)
+    except TokenFileError:
+        await asyncio.sleep(_WRITTEN_SECS)
+        return await asyncio.to_thread(source.read)
 
 
 @attrs.define(eq=False)
@@ -102,7 +113,7 @@ class Borrowed:
         """Give the first login that is there."""
         for source in self.sources:
             try:
-                token = await asyncio.to_thread(source.read)
+                token = await _read_twice(source)
             except TokenFileError as error:
                 raise self._unusable(error, source) from None
             if token is not None:

@@ -30,7 +30,7 @@ async def renewed(http: httpx.AsyncClient, hosts: Hosts, token: Token, clock: Ca
         fields = {"clientId": login.client_id, "clientSecret": login.client_secret.reveal()}
         fields |= {"grantType": "refresh_token", "refreshToken": refresh}
     else:
-        url, headers = f"{hosts.desktop()}/refreshToken", hosts.desktop_headers()
+        url, headers = f"{hosts.desktop(login.sso_region)}/refreshToken", hosts.desktop_headers()
         fields = {"refreshToken": refresh}
     new = await token_request(http, url, fields, headers=headers, as_json=True, clock=clock)
     login = attrs.evolve(login, profile_arn=_profile(new.extra) or login.profile_arn)
