@@ -108,6 +108,7 @@ def test_calls_take_from_the_allowance() -> None:
     )
     assert [quota.left for quota in found.after(0.25).after(0).quotas] == [0.75]
     assert [quota.left for quota in found.after(7).quotas] == [0.0]
+    assert [quota.left for quota in allowances_from(LIMITS).after(1).quotas] == [38.5, 499.0]
 
 
 def test_allowances_that_nobody_tells() -> None:

@@ -14,6 +14,7 @@ from gaud_core import Quota
 __all__ = ["Allowances", "allowances_from"]
 
 _MOST = 20
+_CREDITS = ("credit", "credits")
 
 
 @attrs.frozen
@@ -71,7 +72,7 @@ def _quotas(entry: Mapping[str, Any], resets_at: float) -> list[Quota]:
 
 
 def _after(quota: Quota, credits: float) -> Quota:
-    if quota.left is None or not quota.name.lower().startswith("credit"):
+    if quota.left is None or quota.name not in _CREDITS:
         return quota
     return attrs.evolve(quota, left=max(quota.left - credits, 0.0))
 
