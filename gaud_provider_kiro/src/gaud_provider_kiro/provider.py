@@ -67,6 +67,7 @@ class Kiro(LoginProvider[KiroSettings], ChatProvider[KiroSettings]):
         self._sources = sources_of(settings, ctx.name, Path.home())
         self._key = None if self._sources or settings.api_key is None else Token(settings.api_key)
         self._catalog, self._allowances, self._trouble = Catalog(), Allowances(), ""
+        self._region = self.hosts.region(Login())
         self._timeouts = Timeouts(first_byte=seconds, idle=seconds, total=seconds)
         self._service = Service(ctx, self.hosts, is_key=self._key is not None)
 
@@ -135,6 +136,7 @@ class Kiro(LoginProvider[KiroSettings], ChatProvider[KiroSettings]):
         dialog = self._dialog(self._catalog, self._allowances.wait_secs(self.clock()))
 
         async def once(token: Token) -> Reply:
+            self._region = self.hosts.region(Login.of(token))
             return await dialog.ask(call, token)
 
         try:
@@ -182,8 +184,7 @@ class Kiro(LoginProvider[KiroSettings], ChatProvider[KiroSettings]):
 
     def explain(self, failure: ProviderError) -> str | None:
         """Name the cure."""
-        region = self.hosts.region(Login())
-        return cure(failure, self.ctx.name, region, self._allowances.reset_day)
+        return cure(failure, self.ctx.name, self._region, self._allowances.reset_day)
 
     def _refuse_useless_login(self) -> None:
         if self._sources or self._key is not None:
