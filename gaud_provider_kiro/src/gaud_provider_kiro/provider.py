@@ -64,7 +64,7 @@ class Kiro(LoginProvider[KiroSettings], ChatProvider[KiroSettings]):
         super().__init__(settings, ctx)
         seconds = settings.timeout_secs
         self.hosts = Hosts(settings, machine_id(settings.machine_id, ctx.name, ctx.data_dir))
-        self._sources = sources_of(settings, ctx.name, Path.home())
+        self._sources = sources_of(settings, ctx.name, _home())
         self._key = None if self._sources or settings.api_key is None else Token(settings.api_key)
         self._catalog, self._allowances, self._trouble = Catalog(), Allowances(), ""
         self._region = self.hosts.region(Login())
@@ -98,7 +98,7 @@ class Kiro(LoginProvider[KiroSettings], ChatProvider[KiroSettings]):
     async def take_over(self, screen: Screen) -> Token:
         """Take the login of the Kiro IDE or of kiro-cli."""
         self._refuse_useless_login()
-        for source in other_programs(self.settings, Path.home()):
+        for source in other_programs(self.settings, _home()):
             try:
                 token = await asyncio.to_thread(source.read)
             except TokenFileError as error:
@@ -215,3 +215,11 @@ class Kiro(LoginProvider[KiroSettings], ChatProvider[KiroSettings]):
 
         send, is_key = self.ctx.send, self._key is not None
         return Dialog(self.settings, self.hosts, send, self._timeouts, catalog, wait_secs, is_key=is_key)
+
+
+def _home() -> Path:
+    """Give the user's folder; a user without one, as containers may have, has no logins of other programs."""
+    try:
+        return Path.home()
+    except RuntimeError:
+        return Path("/nonexistent")
