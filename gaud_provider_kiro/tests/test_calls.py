@@ -76,8 +76,10 @@ def test_the_quota_is_shown(world: World) -> None:
 
 def test_a_call_costs_nothing_more_and_says_that_its_tokens_are_estimates(world: World) -> None:
     """A subscription pays, and Kiro counts no tokens."""
-    usage = world.ask().json()["usage"]
+    got = world.ask()
+    usage = got.json()["usage"]
     assert (usage["estimated"], usage["units"], usage["context_usage_percentage"]) == (True, 0.25, 4.0)
+    world.gateway.usage_of(got)  # waits for the call's line in the log
     line = next(line for line in world.gateway.log if "gaud.calls" in line)
     assert "'estimated': True" in line
 
