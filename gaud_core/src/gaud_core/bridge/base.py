@@ -47,10 +47,6 @@ class Crossing(Protocol):
         """Translate a whole answer; UpstreamFailed if it is none."""
         ...
 
-    def refusal(self, status: int, told: Any) -> bytes:
-        """Put an upstream's error answer, decoded JSON, into the caller's envelope."""
-        ...
-
     def stream(self) -> Stream:
         """Begin a streamed answer."""
         ...

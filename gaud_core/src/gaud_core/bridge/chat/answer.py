@@ -10,7 +10,7 @@ import attrs
 from gaud_core.bridge.chat.pieces import Piece, get, pieces_of
 from gaud_core.errors import ProviderError, UpstreamFailed, one_line
 
-__all__ = ["Counts", "Head", "failure_of", "refusal_of"]
+__all__ = ["Counts", "Head", "failure_of"]
 
 _LONGEST = 500
 
@@ -97,18 +97,6 @@ def failure_of(error: Any) -> ProviderError:
         code = get(error, "type")
     words = message if isinstance(message, str) and message else error
     return ProviderError(one_line(str(words)[:_LONGEST]), status=status, code=_code(code))
-
-
-def refusal_of(told: Any) -> tuple[str, str | None]:
-    """Give the message and the code of an error answer, whichever shape it has."""
-    error = told
-    for name in ("error", "detail"):
-        error = get(error, name) or error
-    code = get(error, "code")
-    if code is None or str(code).isdigit():
-        code = get(error, "type") if isinstance(error, dict) else None
-    message = get(error, "message") or (error if isinstance(error, str) else "")
-    return one_line(str(message)[:_LONGEST]), None if code is None else str(code)[:_LONGEST]
 
 
 def _code(code: Any) -> str:

@@ -8,7 +8,7 @@ from typing import Any
 import attrs
 
 from gaud_core.bridge.base import Crossing
-from gaud_core.bridge.messages.answer import refusal, whole
+from gaud_core.bridge.messages.answer import whole
 from gaud_core.bridge.messages.request import to_chat
 from gaud_core.bridge.messages.stream import MessagesStream
 
@@ -39,10 +39,6 @@ class _Crossing:
     def answer(self, told: Mapping[str, Any]) -> bytes:
         """Give a message."""
         return whole(told, self.call_id, self.model, self.stops)
-
-    def refusal(self, status: int, told: Any) -> bytes:
-        """Give Anthropic's error envelope."""
-        return refusal(status, told, self.call_id)
 
     def stream(self) -> MessagesStream:
         """Begin a stream of Anthropic's events."""

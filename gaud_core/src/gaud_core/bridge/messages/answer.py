@@ -11,12 +11,12 @@ import attrs
 import msgspec
 
 from gaud_core.bridge.base import to_json
-from gaud_core.bridge.chat.answer import Counts, Head, refusal_of
+from gaud_core.bridge.chat.answer import Counts, Head
 from gaud_core.bridge.chat.blocks import Block, Blocks
 from gaud_core.bridge.chat.thoughts import DEFAULT_FIELD, pack
 from gaud_core.errors import UpstreamFailed
 
-__all__ = ["error_of", "message_id", "refusal", "signature_of", "stop_of", "usage_of", "whole"]
+__all__ = ["error_of", "message_id", "signature_of", "stop_of", "usage_of", "whole"]
 
 _STOPS = {
     "stop": "end_turn",
@@ -121,12 +121,6 @@ def usage_of(counts: Counts) -> dict[str, Any]:
     if counts.reasoning:
         usage["output_tokens_details"] = {"thinking_tokens": counts.reasoning}
     return usage
-
-
-def refusal(status: int, told: Any, call_id: str) -> bytes:
-    """Put an upstream's error answer into Anthropic's envelope."""
-    message, code = refusal_of(told)
-    return to_json(error_of(status, message or f"The upstream answered {status}.", code, call_id))
 
 
 def error_of(status: int, message: str, code: str | None, call_id: str) -> dict[str, Any]:

@@ -7,7 +7,7 @@ from typing import Any
 
 import attrs
 
-from gaud_core.bridge.base import Crossing, to_json
+from gaud_core.bridge.base import Crossing
 from gaud_core.bridge.responses.answer import Answering, whole
 from gaud_core.bridge.responses.request import to_chat
 from gaud_core.bridge.responses.stream import ResponsesStream
@@ -37,10 +37,6 @@ class _Crossing:
     def answer(self, told: Mapping[str, Any]) -> bytes:
         """Give a response."""
         return whole(told, self.answering)
-
-    def refusal(self, status: int, told: Any) -> bytes:
-        """Give it as it is: both dialects have OpenAI's envelope."""
-        return to_json(told)
 
     def stream(self) -> ResponsesStream:
         """Begin a stream of events."""

@@ -50,7 +50,9 @@ class ResponsesStream:
         """Tell what broke, in both ways in which callers look for it."""
         message, code = one_line(str(error.message)), error.error_code
         kind = _ERRORS.get(error.http_status, "server_error")
-        told = self._writer.tell("error", code=code or kind, message=message, param=error.param)
+        flat = {"code": code or kind, "message": message, "param": error.param}
+        # as documented, and in `error` once more: OpenAI's own libraries raise only for the latter
+        told = self._writer.tell("error", **flat, error={"type": error.type, **flat})
         response = self.answering.response(self._head, "failed", self._writer.items)
         response["error"] = {"code": kind, "message": message}
         return told + self._writer.tell("response.failed", response=response)
