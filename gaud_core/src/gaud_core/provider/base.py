@@ -30,7 +30,8 @@ def dollars(nanos: int) -> str:
 class Price:
     """What a model costs, in nano-dollars (10⁻⁹ USD) per million tokens; None is unknown, never free.
 
-    With `subscription` a flat fee pays for it: a call costs nothing more, whatever the tokens.
+    With `subscription` a flat fee pays for it: a call costs nothing more, whatever the tokens. `image`,
+    `second` (of sound) and `character` (to be spoken) are per million of these.
     """
 
     input: int | None = None
@@ -39,6 +40,9 @@ class Price:
     cache_write: int | None = None
     reasoning: int | None = None
     subscription: bool = False
+    image: int | None = None
+    second: int | None = None
+    character: int | None = None
 
 
 @attrs.frozen
