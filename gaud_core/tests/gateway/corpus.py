@@ -1,7 +1,7 @@
 """Reads the exchanges in `tests/corpus`: what a client sends, what the upstream answers, what is booked.
 
-A file has lines `> METHOD TARGET` and `> name: value`, the request's body, a line `< STATUS CONTENT-TYPE`, the
-answer's body, and a line `= name=value …`. In multipart bodies lines end with CR LF.
+A file has lines `> METHOD TARGET` and `> name: value`, the request's body, a line `< STATUS CONTENT-TYPE`,
+the answer's body, and a line `= name=value …`. In multipart bodies lines end with CR LF.
 """
 
 from __future__ import annotations

@@ -45,9 +45,9 @@ class Watch(Protocol):
 class Dialect(Protocol):
     """One endpoint's dialect."""
 
-    free: bool
+    free: ClassVar[bool]
     """Whether a call uses nothing up: it is booked with the cost 0, whatever its answer holds."""
-    binary: bool
+    binary: ClassVar[bool]
     """Whether answers are files: passed on as they come, and read by nobody on the way."""
 
     def prepare(self, body: Body) -> Body:
