@@ -124,13 +124,21 @@ class Body:
 
 @attrs.frozen
 class Usage:
-    """Tokens as the upstream counted them; `cost_usd` is its own price of the call, as it spelled it."""
+    """What a call has used, as the upstream counted it; `cost_usd` is its own price, as it spelled it.
+
+    Tokens read from a cache and tokens written to one are part of the input, reasoning is part of the output.
+    Where something else than tokens is counted, `quantity` says how many of `unit`: images, seconds,
+    characters or searches.
+    """
 
     input_tokens: int = 0
     output_tokens: int = 0
     cached_tokens: int = 0
     reasoning_tokens: int = 0
     cost_usd: str | None = None
+    cache_write_tokens: int = 0
+    quantity: int = 0
+    unit: str = ""
 
 
 @attrs.frozen
@@ -139,7 +147,8 @@ class Call:
 
     `model` is the name without the routing prefix and stands in `body` already. `headers` are those of
     the client's that may travel: names in lower case, no credentials, nothing hop-by-hop. `user` is the
-    id of who calls, None when keys are switched off.
+    id of who calls, None when keys are switched off. `query` is what stands behind the `?` of the URL, as
+    sent. With `open_ended` only silence ends the call, and not its length.
     """
 
     id: str
@@ -148,6 +157,8 @@ class Call:
     body: Body
     headers: Mapping[str, str] = attrs.field(factory=dict)
     user: str | None = None
+    query: str = ""
+    open_ended: bool = False
 
     @property
     def stream(self) -> bool:
@@ -165,7 +176,8 @@ class Reply:
 
     `headers` have names in lower case. An iterator in `content` may raise ProviderError when the
     upstream breaks. The gateway calls `aclose` exactly once, also when the client leaves. `cost_usd` is what
-    the upstream says outside of the body that the call has cost, as it spelled it.
+    the upstream says outside of the body that the call has cost, as it spelled it. `milliunits` is how many
+    thousandths of its account's unit the call takes, where that is not what its model's Price says.
     """
 
     status: int
@@ -173,6 +185,7 @@ class Reply:
     content: bytes | AsyncIterator[bytes]
     aclose: Callable[[], Awaitable[None]] = _nothing
     cost_usd: str | None = None
+    milliunits: int | None = None
 
     def header(self, name: str, default: str = "") -> str:
         """The first header of that name (lower case), or the default."""

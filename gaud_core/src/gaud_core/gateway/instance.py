@@ -87,6 +87,11 @@ class Instance:
         """Whether it serves and its first discovery has not ended yet."""
         return self.stage == "serving" and not self.first_discovery.is_set()
 
+    @property
+    def is_listed(self) -> bool:
+        """Whether its models are known: it has been asked for them, and has answered."""
+        return self.discovered_at is not None
+
     def learn(self, models: Iterable[Model]) -> None:
         """Keep a list of models; the first of a name counts."""
         by_id: dict[str, Model] = {}
@@ -94,6 +99,11 @@ class Instance:
             by_id.setdefault(model.id, model)
         self.models = tuple(by_id.values())
         self.by_id = by_id
+
+    def serves(self, model: str) -> frozenset[str]:
+        """Give the endpoints that the upstream itself has for a model, listed or not."""
+        own, listed = self.provider.endpoints, self.by_id.get(model)
+        return own if listed is None or listed.endpoints is None else own & listed.endpoints
 
     async def start(self) -> None:
         """Start the provider, or note why it cannot be."""

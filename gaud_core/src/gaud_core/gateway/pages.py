@@ -13,6 +13,7 @@ from starlette.responses import JSONResponse, Response
 
 from gaud_core._version import __version__
 from gaud_core.errors import (
+    ApiError,
     BooksClosed,
     InvalidKey,
     ModelNotFound,
@@ -27,7 +28,7 @@ from gaud_core.gateway.plugins import Plugin
 from gaud_core.provider import Model, Price
 from gaud_core.provider.base import dollars
 
-__all__ = ["front_door", "health", "list_models", "retrieve_model"]
+__all__ = ["front_door", "health", "list_models", "realtime", "retrieve_model"]
 
 _ADDRESS = re.compile(
     r"""(?ix) \b[a-z][a-z0-9+.-]*://[^\s)`"',;]*[^\s)`"',;.:]   # a URL
@@ -75,6 +76,16 @@ def retrieve_model(gateway: Gateway) -> Endpoint:
         raise ModelNotFound(f"`{wanted[:200]}` is not listed by its provider; a call to it is still sent on.")
 
     return endpoint
+
+
+async def realtime(request: Request) -> Response:
+    """`/v1/realtime`, which is there to say that it is not."""
+    raise ApiError(
+        "Gaud has no WebSockets, so /v1/realtime cannot be served; /v1/chat/completions and /v1/responses "
+        "stream over HTTP.",
+        status=501,
+        code="not_implemented",
+    )
 
 
 def health(gateway: Gateway) -> Endpoint:
