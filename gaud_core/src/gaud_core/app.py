@@ -20,6 +20,7 @@ from gaud_core.access import Identity, People, bootstrap
 from gaud_core.admin import Desk, admin_routes
 from gaud_core.config import Config
 from gaud_core.errors import ApiError, MethodNotAllowed, NotFound, one_line
+from gaud_core.gateway.bridging import BRIDGE_HEADERS
 from gaud_core.gateway.dialects import ENDPOINTS
 from gaud_core.gateway.envelope import error_body
 from gaud_core.gateway.gateway import Gateway
@@ -110,7 +111,7 @@ def _middleware(config: Config) -> Sequence[Middleware]:
         allow_origins=origins,
         allow_methods=["GET", "POST", "DELETE"],
         allow_headers=["*"],
-        expose_headers=["x-request-id", "retry-after", "x-gaud-hint", *LIMIT_HEADERS],
+        expose_headers=["x-request-id", "retry-after", "x-gaud-hint", *BRIDGE_HEADERS, *LIMIT_HEADERS],
     )
     return [Middleware(Exchanges), *([cors] if origins else [])]
 

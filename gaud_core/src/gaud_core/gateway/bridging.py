@@ -13,21 +13,23 @@ import attrs
 from gaud_core.bridge import BRIDGED, Bridge, Crossing, Stream, bridge_from
 from gaud_core.call import Body, Reply
 from gaud_core.errors import BadRequest, ProviderError, UpstreamFailed
+from gaud_core.gateway.exchange import Exchange
 from gaud_core.sse import data_of, events_of
 
-__all__ = ["BRIDGE_HEADERS", "Bridged", "across", "bridge_for", "bridged_endpoints"]
+__all__ = ["BRIDGE_HEADERS", "Bridged", "across", "asks_strictly", "bridge_for", "bridged_endpoints"]
 
 BRIDGE_HEADERS = ("x-gaud-bridge", "x-gaud-dropped")
 """What an answer says of the bridge that it has crossed."""
 
-_STRICT = "x-gaud-strict"
-_YES = frozenset({"1", "true", "yes", "on"})
+_STRICT = b"x-gaud-strict"
+_YES = frozenset({b"1", b"true", b"yes", b"on"})
 _LONGEST_NAME = 80
 _LONGEST_HEADER = 2000
 _UNSAFE = re.compile(r"[^A-Za-z0-9_.:\[\]-]")
 _LONGEST_WHOLE = 32 * 1024 * 1024
 _OF_THE_BODY = frozenset({"content-type", "content-length", "content-encoding", "etag", "digest"})
 _OF_A_DIALECT = ("anthropic-", "openai-beta")
+_NAMED = re.compile(rb"^event:", re.MULTILINE)
 _EVENTS = "text/event-stream"
 
 
@@ -38,13 +40,6 @@ class Bridged:
     bridge: Bridge
     body: Body
     crossing: Crossing
-
-    def told(self) -> list[tuple[bytes, bytes]]:
-        """Give the headers that tell the caller of it."""
-        headers = [(b"x-gaud-bridge", self.bridge.name.encode())]
-        if self.crossing.dropped:
-            headers.append((b"x-gaud-dropped", _listed(self.crossing.dropped).encode()))
-        return headers
 
     def travelling(self, headers: Mapping[str, str]) -> dict[str, str]:
         """Give the caller's headers that mean something there; the answer must be read, so uncompressed."""
@@ -80,18 +75,26 @@ def bridge_for(endpoint: str, natives: frozenset[str]) -> Bridge | None:
     return bridge_from(endpoint)
 
 
-def across(bridge: Bridge, body: Body, call_id: str, headers: Mapping[str, str], *, strict: bool) -> Bridged:
-    """Take a request across.
+def asks_strictly(headers: Iterable[tuple[bytes, bytes]]) -> bool:
+    """Whether the caller himself wants nothing to be dropped."""
+    return any(name == _STRICT and value.strip().lower() in _YES for name, value in headers)
 
-    BadRequest for what cannot be carried and, with `strict` or by the caller's own word, for what would be
-    dropped.
+
+def across(bridge: Bridge, body: Body, exchange: Exchange, *, strict: bool) -> Bridged:
+    """Take a request across, and say so on its answer, whatever that becomes.
+
+    BadRequest for what cannot be carried and, with `strict`, for what would be dropped.
     """
-    crossing = bridge.cross(body.json(), call_id)
-    if crossing.dropped and (strict or headers.get(_STRICT, "").strip().lower() in _YES):
+    exchange.fields["bridge"] = bridge.name
+    exchange.headers.append((b"x-gaud-bridge", bridge.name.encode()))
+    crossing = bridge.cross(body.json(), exchange.id)
+    if crossing.dropped:
+        exchange.headers.append((b"x-gaud-dropped", _listed(crossing.dropped).encode()))
+    if crossing.dropped and strict:
         raise BadRequest(
             f"The model is served on {bridge.target}, where these fields have no place: "
             f"{_listed(crossing.dropped)}. Leave them out, or allow it: this is refused because "
-            f"`routing.strict` is on, or for the header `{_STRICT}`.",
+            f"`routing.strict` is on, or for the header `x-gaud-strict`.",
             code="fields_would_be_dropped",
         )
     return Bridged(bridge, Body.parse(crossing.body), crossing)
@@ -121,12 +124,19 @@ async def _translated(pieces: AsyncIterator[bytes], stream: Stream) -> AsyncGene
             data = data_of(event).strip()
             if data == b"[DONE]":
                 done = True
-            elif data and (told := stream.feed(_object(data, "sent an event"))):
-                yield told
+            elif (told := _told(event, data)) and (events := stream.feed(told)):
+                yield events
         yield stream.end(done=done)
     except ProviderError as error:
         error.last_words = stream.fail(error)
         raise
+
+
+def _told(event: bytes, data: bytes) -> dict[str, Any] | None:
+    """Give an event's data; None for one that says nothing, or bears a name, which a chat's events do not."""
+    if not data or (_NAMED.search(event) and not data.startswith(b"{")):
+        return None
+    return _object(data, "sent an event")
 
 
 def _object(data: bytes, what: str) -> dict[str, Any]:

@@ -12,6 +12,7 @@ from gaud_core.call import Body, Call
 from gaud_core.errors import ApiError, BooksClosed, BudgetSpent, LimitReached
 from gaud_core.gateway.booking import Booking
 from gaud_core.gateway.breaker import Permit
+from gaud_core.gateway.bridging import Bridged
 from gaud_core.gateway.delivery import Delivery, Send
 from gaud_core.gateway.dialects import Dialect
 from gaud_core.gateway.exchange import Exchange
@@ -31,7 +32,11 @@ Scope = MutableMapping[str, Any]
 
 @attrs.frozen
 class Trip:
-    """A call, where it goes, who asks, and the most that it can take; `asked` is the client's own body."""
+    """A call, where it goes, who asks, and the most that it can take.
+
+    `asked` is the client's own body, `dialect` that of the client's endpoint; the call is in another one when
+    it is `bridged`.
+    """
 
     call: Call
     asked: Body
@@ -40,6 +45,12 @@ class Trip:
     identity: Identity
     dialect: Dialect
     worst: Worst
+    bridged: Bridged | None = None
+
+    @property
+    def endpoint(self) -> str:
+        """The endpoint that the client asked, under which the call is booked."""
+        return self.bridged.bridge.source if self.bridged else self.call.endpoint
 
 
 async def dispatch(gateway: Gateway, trip: Trip, exchange: Exchange, receive: Receive, send: Send) -> None:
@@ -58,7 +69,7 @@ async def _book(gateway: Gateway, trip: Trip, presence: Presence, exchange: Exch
         instance.name,
         instance.provider.name,
         call.model,
-        call.endpoint,
+        trip.endpoint,
         call.stream,
         identity.key.id if identity.key else None,
         identity.digest,
@@ -106,7 +117,8 @@ async def _relay(trip: Trip, booking: Booking, send: Send) -> None:
     booking.exchange.fields["first_byte_ms"] = booking.exchange.elapsed_ms()
     delivery = Delivery(send, booking.close)
     try:
-        await relay(reply, trip.dialect, trip.dialect.watch(trip.asked), delivery, booking.outcome)
+        shown = await trip.bridged.back(reply) if trip.bridged else reply
+        await relay(shown, trip.dialect, trip.dialect.watch(trip.asked), delivery, booking.outcome)
     finally:
         booking.presence.answered()
         await reply.aclose()

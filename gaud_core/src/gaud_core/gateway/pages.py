@@ -21,6 +21,7 @@ from gaud_core.errors import (
     model_not_allowed,
     one_line,
 )
+from gaud_core.gateway.bridging import bridged_endpoints
 from gaud_core.gateway.conduct import Note
 from gaud_core.gateway.gateway import Gateway
 from gaud_core.gateway.instance import Instance
@@ -132,7 +133,9 @@ def model_object(name: str, instance: Instance, model: Model) -> dict[str, Any]:
     }
     limits = {"max_input_tokens": model.max_input_tokens, "max_output_tokens": model.max_output_tokens}
     known = {key: value for key, value in limits.items() if value is not None}
-    return {**model.extra, **known, **_pricing(model.price), **shape}
+    natives = instance.serves(model.id)
+    ways = {"endpoints": sorted(natives), "bridged_endpoints": bridged_endpoints(natives)}
+    return {**model.extra, **known, **_pricing(model.price), **ways, **shape}
 
 
 def _pricing(price: Price | None) -> dict[str, Any]:

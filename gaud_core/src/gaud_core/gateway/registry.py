@@ -12,6 +12,7 @@ from fnmatch import fnmatchcase
 
 import attrs
 
+from gaud_core.bridge import BRIDGED
 from gaud_core.errors import ModelNotFound
 from gaud_core.gateway.instance import Instance
 from gaud_core.provider import Model
@@ -84,7 +85,7 @@ class Registry:
 
     def _by_exact_name(self, model: str, endpoint: str) -> Instance | None:
         having = [instance for instance in self.instances.values() if model in instance.by_id]
-        having = [one for one in having if _serves(one, model, endpoint)] or having
+        having = _able(having, model, endpoint)
         claiming = [instance for instance in having if _claims(instance, model)]
         return next(iter(claiming or having), None)
 
@@ -98,8 +99,7 @@ class Registry:
         alone = [instance for instance in claiming if instance.is_listed and not instance.models]
         listing = [instance for instance in instances if _lists_pattern(instance, model)]
         found = [*alone, *listing, *(instance for instance in claiming if not instance.is_listed)]
-        serving = (instance for instance in found if _serves(instance, model, endpoint))
-        return next(serving, None) or next(iter(found), None)
+        return next(iter(_able(found, model, endpoint)), None)
 
     def _not_found(self, model: str, may_use: MayUse) -> str:
         shown = model if len(model) <= _SHOWN_NAME else model[:_SHOWN_NAME] + "…"
@@ -128,8 +128,13 @@ class Registry:
         return f"Names begin with {prefixes}; GET /v1/models lists them."
 
 
-def _serves(instance: Instance, model: str, endpoint: str) -> bool:
-    return not endpoint or endpoint in instance.serves(model)
+def _able(instances: list[Instance], model: str, endpoint: str) -> list[Instance]:
+    """Give those that serve an endpoint themselves, else those to which a bridge leads, else all."""
+    if not endpoint:
+        return instances
+    natives = [instance for instance in instances if endpoint in instance.serves(model)]
+    over = BRIDGED.get(endpoint)
+    return natives or [one for one in instances if over in one.serves(model)] or instances
 
 
 def _claims(instance: Instance, model: str) -> bool:

@@ -120,7 +120,8 @@ def _conclude(watch: Watch, outcome: Outcome) -> None:
 
 async def _end_broken(error: ApiError, cutter: EventCutter, watch: Watch, delivery: Delivery) -> None:
     """Say what happened in an event of its own; what was held back of an unfinished one is dropped."""
-    ending = watch.error_event(error)
+    known = error.last_words if isinstance(error, ProviderError) else None
+    ending = known if known is not None else watch.error_event(error)
     await delivery.end_broken(b"\n\n" + ending if cutter.torn else ending)
 
 

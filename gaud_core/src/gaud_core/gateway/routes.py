@@ -6,6 +6,7 @@ import attrs
 
 from gaud_core.call import Body, Call
 from gaud_core.gateway.booking import CLIENT_LEFT
+from gaud_core.gateway.bridging import across, asks_strictly, bridge_for
 from gaud_core.gateway.delivery import Send
 from gaud_core.gateway.dialects import DIALECTS, Dialect, Passthrough
 from gaud_core.gateway.dispatch import Scope, Trip, dispatch
@@ -55,13 +56,19 @@ class CallRoute:
         }
         model = route.instance.by_id.get(route.model)
         natives = route.instance.serves(route.model)
-        if endpoint not in natives:
+        bridge = bridge_for(endpoint, natives)
+        if bridge is None and endpoint not in natives:
             raise not_served(endpoint, route, natives, registry)
         headers = client_headers(scope["headers"], stream=body.stream)
-        outgoing = self.dialect.prepare(body.with_model(route.model))
+        outgoing, dialect, bridged = body.with_model(route.model), self.dialect, None
+        if bridge is not None:
+            strict = self.gateway.config.routing.strict or asks_strictly(scope["headers"])
+            bridged = across(bridge, outgoing, exchange, strict=strict)
+            outgoing, dialect, headers = bridged.body, DIALECTS[bridge.target], bridged.travelling(headers)
+        outgoing = dialect.prepare(outgoing)
         call = Call(
             exchange.id,
-            endpoint,
+            bridge.target if bridge else endpoint,
             route.model,
             outgoing,
             headers,
@@ -69,5 +76,5 @@ class CallRoute:
             query=scope["query_string"].decode("latin-1"),
             open_ended=body.stream or self.dialect.binary,
         )
-        worst = self.dialect.worst(outgoing, model)
-        return Trip(call, body, route.instance, model, identity, self.dialect, worst)
+        worst = dialect.worst(outgoing, model)
+        return Trip(call, body, route.instance, model, identity, self.dialect, worst, bridged)
