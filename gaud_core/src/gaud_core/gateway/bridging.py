@@ -31,6 +31,7 @@ _OF_THE_BODY = frozenset({"content-type", "content-length", "content-encoding", 
 _OF_A_DIALECT = ("anthropic-", "openai-beta")
 _NAMED = re.compile(rb"^event:", re.MULTILINE)
 _EVENTS = "text/event-stream"
+_STREAM = f"{_EVENTS}; charset=utf-8"
 
 
 @attrs.frozen
@@ -57,8 +58,13 @@ class Bridged:
             raise UpstreamFailed("The upstream compressed its answer unasked, so it cannot be translated.")
         if reply.header("content-type").lower().startswith(_EVENTS):
             pieces = _translated(_pieces(reply), self.crossing.stream())
-            return attrs.evolve(reply, content=pieces, headers=_headers(reply, f"{_EVENTS}; charset=utf-8"))
-        answer = self.crossing.answer(_object(await _whole(reply), "answered with something"))
+            return attrs.evolve(reply, content=pieces, headers=_headers(reply, _STREAM))
+        told = _object(await _whole(reply), "answered with something")
+        if self.body.stream:  # some upstreams do not stream, whatever they are asked
+            stream = self.crossing.stream()
+            events = stream.feed(told) + stream.end(done=True)
+            return attrs.evolve(reply, content=_once(events), headers=_headers(reply, _STREAM))
+        answer = self.crossing.answer(told)
         return attrs.evolve(reply, content=answer, headers=_headers(reply, "application/json"))
 
 
@@ -154,6 +160,10 @@ async def _pieces(reply: Reply) -> AsyncIterator[bytes]:
         return
     async for piece in reply.content:
         yield piece
+
+
+async def _once(events: bytes) -> AsyncIterator[bytes]:
+    yield events
 
 
 async def _whole(reply: Reply) -> bytes:

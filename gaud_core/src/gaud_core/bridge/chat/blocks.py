@@ -16,7 +16,7 @@ import msgspec
 
 from gaud_core.bridge.chat.calls import NO_CALL, Calls
 from gaud_core.bridge.chat.pieces import Called, Hidden, Piece, Refused, Said, Thinking
-from gaud_core.bridge.chat.thoughts import DEFAULT_FIELD
+from gaud_core.bridge.chat.thoughts import DEFAULT_FIELD, joined
 from gaud_core.errors import UpstreamFailed
 
 __all__ = ["Block", "Blocks", "Writer"]
@@ -231,7 +231,4 @@ def is_whole(block: Block) -> bool:
 
 def _carry(block: Block, piece: Thinking) -> None:
     for name, value in piece.carried.items():
-        if isinstance(value, list):
-            block.carried[name] = [*block.carried.get(name, []), *value]
-        else:
-            block.carried[name] = value
+        block.carried[name] = joined(block.carried.get(name), value)

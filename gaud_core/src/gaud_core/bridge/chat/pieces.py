@@ -7,9 +7,11 @@ from typing import Any
 
 import attrs
 
-from gaud_core.bridge.chat.thoughts import DEFAULT_FIELD, TEXT_FIELDS
+from gaud_core.bridge.chat.thoughts import DEFAULT_FIELD, SIGNATURES, TEXT_FIELDS
 
 __all__ = ["Called", "Hidden", "Piece", "Refused", "Said", "Thinking", "get", "pieces_of", "text_of"]
+
+_CARRIED = ("reasoning_opaque", "reasoning_details")
 
 
 @attrs.frozen
@@ -79,6 +81,8 @@ def pieces_of(message: Mapping[str, Any], logprobs: Any = None) -> Iterator[Piec
     calls = message.get("tool_calls")
     for call in calls if isinstance(calls, list) else ():
         if isinstance(call, dict):
+            if carried := _carried_by(call):
+                yield Thinking(carried={"tool_extras": {_string(call, "id"): carried}})
             yield _called(call)
     function = message.get("function_call")
     if isinstance(function, dict):
@@ -113,9 +117,26 @@ def _thinking(message: Mapping[str, Any]) -> Iterator[Piece]:
             yield Hidden(data)
         elif (text := _string(block, "thinking")) or _string(block, "signature"):
             yield Thinking(text, signature=_string(block, "signature"))
-    carried = {name: message[name] for name in ("reasoning_opaque", "reasoning_details") if message.get(name)}
+    carried = {name: message[name] for name in _CARRIED if message.get(name)}
+    if not told and not any(message.get(name) for name in TEXT_FIELDS):
+        details = message.get("reasoning_details")
+        text = "".join(map(_detail, details if isinstance(details, list) else ()))
+        yield from [Thinking(text)] if text else []
     if carried:
         yield Thinking(carried=carried)
+
+
+def _detail(detail: Any) -> str:
+    return _string(detail, "text") or _string(detail, "summary")
+
+
+def _carried_by(call: Mapping[str, Any]) -> dict[str, Any]:
+    """Give what an upstream adds to a call and wants back with it: signatures of the thought behind it."""
+    function = call.get("function")
+    own = {name: call[name] for name in SIGNATURES if call.get(name)}
+    inside = {name: function[name] for name in SIGNATURES if get(function, name)} if function else {}
+    carried = own | ({"function": inside} if inside else {})
+    return carried if _string(call, "id") else {}
 
 
 def _called(call: Mapping[str, Any]) -> Called:

@@ -8,7 +8,7 @@ from typing import Any
 
 import attrs
 
-from gaud_core.bridge.chat.thoughts import Thought, thoughts_fields
+from gaud_core.bridge.chat.thoughts import Thought, thoughts_fields, with_extras
 
 __all__ = [
     "KNOWN_EXTRAS",
@@ -97,10 +97,12 @@ class Turns:
         if not self._speaking:
             return
         message: dict[str, Any] = {"role": "assistant", "content": content_of(self._said)}
+        fields = thoughts_fields(self._thoughts)
+        extras = fields.pop("tool_extras", None)
         if self._calls:
             message["content"] = message["content"] or None
-            message["tool_calls"] = self._calls
-        self.messages.append({**message, **thoughts_fields(self._thoughts)})
+            message["tool_calls"] = [with_extras(call, extras) for call in self._calls]
+        self.messages.append({**message, **fields})
         self._speaking, self._said, self._calls, self._thoughts = False, [], [], []
 
 

@@ -16,13 +16,25 @@ import attrs
 
 from gaud_core.bridge.base import to_json
 
-__all__ = ["DEFAULT_FIELD", "TEXT_FIELDS", "Thought", "pack", "thoughts_fields", "unpack"]
+__all__ = [
+    "DEFAULT_FIELD",
+    "SIGNATURES",
+    "TEXT_FIELDS",
+    "Thought",
+    "joined",
+    "pack",
+    "thoughts_fields",
+    "unpack",
+    "with_extras",
+]
 
 _BEGINNING = "gaud1."
 TEXT_FIELDS = ("reasoning_content", "reasoning_text", "reasoning")
 """Where upstreams put the text of their reasoning."""
 DEFAULT_FIELD = TEXT_FIELDS[0]
-_CARRIED = ("reasoning_opaque", "reasoning_details", "thinking_blocks")
+SIGNATURES = ("extra_content", "thought_signature", "provider_specific_fields")
+"""Members in which upstreams sign a tool call, or its function; they come back with the call."""
+_CARRIED = ("reasoning_opaque", "reasoning_details", "thinking_blocks", "tool_extras")
 
 
 @attrs.frozen
@@ -71,10 +83,29 @@ def thoughts_fields(thoughts: Iterable[Thought]) -> dict[str, Any]:
         if thought.redacted:
             blocks.append({"type": "redacted_thinking", "data": thought.redacted})
         for name, value in thought.carried.items():
-            if isinstance(value, list):
-                fields[name] = [*fields.get(name, []), *value]
-            else:
-                fields[name] = value
+            fields[name] = joined(fields.get(name), value)
     if blocks:
         fields["thinking_blocks"] = [*fields.get("thinking_blocks", []), *blocks]
     return fields
+
+
+def joined(held: Any, more: Any) -> Any:
+    """Give two values of one member as one: lists and objects grow, of anything else the later one counts."""
+    if isinstance(more, list):
+        return [*(held if isinstance(held, list) else []), *more]
+    if isinstance(more, dict):
+        return {**(held if isinstance(held, dict) else {}), **more}
+    return more
+
+
+def with_extras(call: dict[str, Any], extras: Any) -> dict[str, Any]:
+    """Give a tool call with what its upstream wants back with it."""
+    extra = extras.get(call["id"]) if isinstance(extras, dict) else None
+    if not isinstance(extra, dict):
+        return call
+    own = {name: extra[name] for name in SIGNATURES if name in extra}
+    inside = extra.get("function")
+    if isinstance(inside, dict) and "function" in call:
+        signed = {name: inside[name] for name in SIGNATURES if name in inside}
+        own["function"] = {**call["function"], **signed}
+    return {**call, **own}

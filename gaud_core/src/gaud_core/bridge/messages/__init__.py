@@ -8,7 +8,7 @@ from typing import Any
 import attrs
 
 from gaud_core.bridge.base import Crossing
-from gaud_core.bridge.messages.answer import whole
+from gaud_core.bridge.messages.answer import Answering, whole
 from gaud_core.bridge.messages.request import to_chat
 from gaud_core.bridge.messages.stream import MessagesStream
 
@@ -24,22 +24,21 @@ class MessagesToChat:
 
     def cross(self, asked: Mapping[str, Any], call_id: str) -> Crossing:
         """Translate a request."""
-        body, dropped, stops = to_chat(asked)
-        return _Crossing(body, dropped, call_id, str(asked["model"]), stops)
+        crossed = to_chat(asked)
+        answering = Answering(call_id, str(asked["model"]), crossed.stops, crossed.names)
+        return _Crossing(crossed.body, crossed.dropped, answering)
 
 
 @attrs.frozen
 class _Crossing:
     body: bytes
     dropped: tuple[str, ...]
-    call_id: str
-    model: str
-    stops: tuple[str, ...]
+    answering: Answering
 
     def answer(self, told: Mapping[str, Any]) -> bytes:
         """Give a message."""
-        return whole(told, self.call_id, self.model, self.stops)
+        return whole(told, self.answering)
 
     def stream(self) -> MessagesStream:
         """Begin a stream of Anthropic's events."""
-        return MessagesStream(self.call_id, self.model, self.stops)
+        return MessagesStream(self.answering)

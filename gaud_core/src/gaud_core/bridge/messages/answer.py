@@ -13,10 +13,11 @@ import msgspec
 from gaud_core.bridge.base import to_json
 from gaud_core.bridge.chat.answer import Counts, Head
 from gaud_core.bridge.chat.blocks import Block, Blocks
+from gaud_core.bridge.chat.names import Names
 from gaud_core.bridge.chat.thoughts import DEFAULT_FIELD, pack
 from gaud_core.errors import UpstreamFailed
 
-__all__ = ["error_of", "message_id", "signature_of", "stop_of", "usage_of", "whole"]
+__all__ = ["Answering", "error_of", "message_id", "signature_of", "stop_of", "usage_of", "whole"]
 
 _STOPS = {
     "stop": "end_turn",
@@ -39,25 +40,40 @@ _ERRORS = {
 }
 
 
-def whole(told: Mapping[str, Any], call_id: str, model: str, stops: tuple[str, ...]) -> bytes:
+@attrs.frozen
+class Answering:
+    """What the answer to one request must know of the request."""
+
+    call_id: str
+    model: str
+    stops: tuple[str, ...]
+    names: Names
+
+    def message(self, head: Head, content: list[dict[str, Any]], *stop: str | None) -> dict[str, Any]:
+        """Give the message object; `stop` are the reason and the sequence, nothing as long as it comes."""
+        reason, sequence = stop or (None, None)
+        return {
+            "id": message_id(head, self.call_id),
+            "type": "message",
+            "role": "assistant",
+            "model": head.model or self.model,
+            "content": content,
+            "stop_reason": reason,
+            "stop_sequence": sequence,
+            "usage": usage_of(head.counts or Counts()),
+        }
+
+
+def whole(told: Mapping[str, Any], answering: Answering) -> bytes:
     """Give the message for a chat completion."""
     head, writer = Head(), _Content()
-    blocks = Blocks(writer, call_id)
+    blocks = Blocks(writer, answering.call_id)
     head.require_choices(told)
     blocks.put(head.take(told))
     blocks.finish()
-    reason, sequence = stop_of(head, blocks.tools, stops, refused=writer.refused)
-    message = {
-        "id": message_id(head, call_id),
-        "type": "message",
-        "role": "assistant",
-        "model": head.model or model,
-        "content": [_block(block, cut=reason == "max_tokens") for block in writer.blocks],
-        "stop_reason": reason,
-        "stop_sequence": sequence,
-        "usage": usage_of(head.counts or Counts()),
-    }
-    return to_json(message)
+    reason, sequence = stop_of(head, blocks.tools, answering.stops, refused=writer.refused)
+    content = [_block(block, answering.names, cut=reason == "max_tokens") for block in writer.blocks]
+    return to_json(answering.message(head, content, reason, sequence))
 
 
 @attrs.define
@@ -130,15 +146,15 @@ def error_of(status: int, message: str, code: str | None, call_id: str) -> dict[
     return {"type": "error", "error": error | ({"code": code} if code else {}), "request_id": call_id}
 
 
-def _block(block: Block, *, cut: bool) -> dict[str, Any]:
+def _block(block: Block, names: Names, *, cut: bool) -> dict[str, Any]:
     match block.kind:
         case "thinking":
             return {"type": "thinking", "thinking": block.text, "signature": signature_of(block)}
         case "hidden":
             return {"type": "redacted_thinking", "data": block.text}
         case "tool":
-            told = _input(block, cut=cut)
-            return {"type": "tool_use", "id": block.id, "name": block.name, "input": told}
+            name, _ = names.here(block.name)
+            return {"type": "tool_use", "id": block.id, "name": name, "input": _input(block, cut=cut)}
     return {"type": "text", "text": block.text}
 
 

@@ -7,6 +7,7 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 from gaud_core.bridge.base import Dropped
+from gaud_core.bridge.chat.names import Names
 from gaud_core.bridge.chat.request import Turns, data_url, function_call, text_part
 from gaud_core.bridge.chat.thoughts import DEFAULT_FIELD, Thought, unpack
 from gaud_core.bridge.messages.shapes import (
@@ -33,14 +34,14 @@ _WHERE = "messages.content"
 _FAILED = "Error: "
 
 
-def add_message(message: Message, turns: Turns, dropped: Dropped) -> None:
+def add_message(message: Message, turns: Turns, names: Names, dropped: Dropped) -> None:
     """Put one message into the turns of a chat."""
     dropped.note_all("messages", message.extra)
     match message.role:
         case "user":
             _user(message, turns, dropped)
         case "assistant":
-            _assistant(message, turns, dropped)
+            _assistant(message, turns, names, dropped)
         case "system":
             turns.system(list(parts_of(message.content, dropped)))
         case role:
@@ -60,7 +61,7 @@ def _user(message: Message, turns: Turns, dropped: Dropped) -> None:
         turns.user(list(parts_of(others, dropped)))
 
 
-def _assistant(message: Message, turns: Turns, dropped: Dropped) -> None:
+def _assistant(message: Message, turns: Turns, names: Names, dropped: Dropped) -> None:
     for block in message.content:
         if isinstance(block, Text | ToolUse | ThinkingBlock | RedactedThinking):
             extra = {name: value for name, value in block.extra.items() if name not in _ECHOED}
@@ -69,7 +70,8 @@ def _assistant(message: Message, turns: Turns, dropped: Dropped) -> None:
             case Text(text=text):
                 turns.assistant([text_part(text)])
             case ToolUse():
-                turns.assistant(calls=[function_call(block.id, block.name, _arguments(block.input))])
+                name = names.there(block.name)
+                turns.assistant(calls=[function_call(block.id, name, _arguments(block.input))])
             case ThinkingBlock():
                 turns.assistant(thoughts=[_thought(block)])
             case RedactedThinking(data=data):

@@ -5,13 +5,16 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+import attrs
+
 from gaud_core.bridge.base import Dropped, request_json
+from gaud_core.bridge.chat.names import Names
 from gaud_core.bridge.chat.request import Turns, known_extras, named_schema, user_id
 from gaud_core.bridge.messages.content import add_message, parts_of
 from gaud_core.bridge.messages.shapes import OutputConfig, Request, Tool, ToolChoice, read_request
 from gaud_core.errors import BadRequest, one_line
 
-__all__ = ["to_chat"]
+__all__ = ["Crossed", "to_chat"]
 
 _TIERS = {"auto": "auto", "standard_only": "default"}
 _CHOICES = {"auto": "auto", "any": "required", "none": "none"}
@@ -19,10 +22,20 @@ _BUDGETS = ((4_096, "low"), (16_384, "medium"))
 _NO_SCHEMA: Mapping[str, Any] = {"type": "object", "properties": {}}
 
 
-def to_chat(asked: Mapping[str, Any]) -> tuple[bytes, tuple[str, ...], tuple[str, ...]]:
-    """Give the chat request, the fields that were dropped, and the stop sequences."""
-    request, dropped = read_request(asked), Dropped()
-    chat: dict[str, Any] = {"model": request.model, "messages": _messages(request, dropped)}
+@attrs.frozen
+class Crossed:
+    """The chat request, the fields that were dropped, and what the way back must know."""
+
+    body: bytes
+    dropped: tuple[str, ...]
+    stops: tuple[str, ...]
+    names: Names
+
+
+def to_chat(asked: Mapping[str, Any]) -> Crossed:
+    """Translate a request."""
+    request, dropped, names = read_request(asked), Dropped(), Names()
+    chat: dict[str, Any] = {"model": request.model, "messages": _messages(request, names, dropped)}
     chat["max_completion_tokens"] = request.max_tokens
     stops = tuple(request.stop_sequences or ())
     told = {
@@ -32,17 +45,17 @@ def to_chat(asked: Mapping[str, Any]) -> tuple[bytes, tuple[str, ...], tuple[str
         "top_p": request.top_p,
         "user": _user(request, dropped),
         "service_tier": _tier(request.service_tier, dropped),
-        **_tools(request, dropped),
+        **_tools(request, names, dropped),
         **_effort(request, dropped),
         **_format(request, dropped),
     }
     chat |= {name: value for name, value in told.items() if value is not None}
     carried = known_extras(request.extra)
     dropped.note_all("", {name: value for name, value in request.extra.items() if name not in carried})
-    return request_json({**carried, **chat}), dropped.told(), stops
+    return Crossed(request_json({**carried, **chat}), dropped.told(), stops, names)
 
 
-def _messages(request: Request, dropped: Dropped) -> list[dict[str, Any]]:
+def _messages(request: Request, names: Names, dropped: Dropped) -> list[dict[str, Any]]:
     if not request.messages:
         raise BadRequest("`messages` must hold at least one message.", param="messages")
     turns, inside = Turns(), Dropped()
@@ -51,7 +64,7 @@ def _messages(request: Request, dropped: Dropped) -> list[dict[str, Any]]:
     for name in inside.told():
         dropped.note(name.replace("messages.content", "system", 1))
     for message in request.messages:
-        add_message(message, turns, dropped)
+        add_message(message, turns, names, dropped)
     return turns.done()
 
 
@@ -69,13 +82,14 @@ def _tier(tier: str | None, dropped: Dropped) -> str | None:
     return _TIERS.get(tier or "")
 
 
-def _tools(request: Request, dropped: Dropped) -> dict[str, Any]:
-    tools = [_function(tool, dropped) for tool in request.tools or () if not _is_foreign(tool, dropped)]
+def _tools(request: Request, names: Names, dropped: Dropped) -> dict[str, Any]:
+    own = [tool for tool in request.tools or () if not _is_foreign(tool, dropped)]
+    tools = [_function(tool, names, dropped) for tool in own]
     choice = request.tool_choice
     if choice is None:
         return {"tools": tools or None}
     dropped.note_all("tool_choice", choice.extra)
-    wanted = _choice(choice, tools)
+    wanted = _choice(choice, tools, names)
     if not tools:
         if request.tools:
             dropped.note("tool_choice")
@@ -92,22 +106,22 @@ def _is_foreign(tool: Tool, dropped: Dropped) -> bool:
     return True
 
 
-def _function(tool: Tool, dropped: Dropped) -> dict[str, Any]:
+def _function(tool: Tool, names: Names, dropped: Dropped) -> dict[str, Any]:
     if not tool.name:
         raise BadRequest("A tool lacks its `name`.", param="tools")
     dropped.note_all("tools", tool.extra)
     known = {"description": tool.description, "strict": tool.strict}
-    function = {"name": tool.name, "parameters": tool.input_schema or _NO_SCHEMA}
+    function = {"name": names.there(tool.name), "parameters": tool.input_schema or _NO_SCHEMA}
     return {
         "type": "function",
         "function": function | {name: value for name, value in known.items() if value is not None},
     }
 
 
-def _choice(choice: ToolChoice, tools: list[dict[str, Any]]) -> Any:
-    names = {tool["function"]["name"] for tool in tools}
-    if choice.type == "tool" and choice.name in names:
-        return {"type": "function", "function": {"name": choice.name}}
+def _choice(choice: ToolChoice, tools: list[dict[str, Any]], names: Names) -> Any:
+    wanted = names.there(choice.name or "")
+    if choice.type == "tool" and any(tool["function"]["name"] == wanted for tool in tools):
+        return {"type": "function", "function": {"name": wanted}}
     if choice.type in {"tool", "any"} and (choice.type == "tool" or not tools):
         asked = f"the tool `{one_line((choice.name or '')[:100])}`" if choice.type == "tool" else "a tool"
         raise BadRequest(

@@ -10,7 +10,8 @@ import attrs
 from gaud_core.bridge.base import event
 from gaud_core.bridge.chat.answer import Counts, Head
 from gaud_core.bridge.chat.blocks import Block, Blocks
-from gaud_core.bridge.messages.answer import error_of, message_id, signature_of, stop_of, usage_of
+from gaud_core.bridge.chat.names import Names
+from gaud_core.bridge.messages.answer import Answering, error_of, signature_of, stop_of, usage_of
 from gaud_core.errors import ApiError, one_line
 
 __all__ = ["MessagesStream"]
@@ -20,17 +21,15 @@ __all__ = ["MessagesStream"]
 class MessagesStream:
     """A message as it comes."""
 
-    call_id: str
-    model: str
-    stops: tuple[str, ...]
+    answering: Answering
     _head: Head = attrs.field(factory=Head)
     _writer: _Events = attrs.field(init=False)
     _blocks: Blocks = attrs.field(init=False)
     _begun: bool = False
 
     def __attrs_post_init__(self) -> None:
-        self._writer = _Events()
-        self._blocks = Blocks(self._writer, self.call_id)
+        self._writer = _Events(self.answering.names)
+        self._blocks = Blocks(self._writer, self.answering.call_id)
 
     def feed(self, told: Mapping[str, Any]) -> bytes:
         """Take a chunk."""
@@ -41,7 +40,8 @@ class MessagesStream:
         """Tell why the model stopped, and what it has used."""
         self._head.require_end(done=done)
         events = self._begin() + self._blocks.finish()
-        reason, sequence = stop_of(self._head, self._blocks.tools, self.stops, refused=self._writer.refused)
+        stops, refused = self.answering.stops, self._writer.refused
+        reason, sequence = stop_of(self._head, self._blocks.tools, stops, refused=refused)
         delta = {"stop_reason": reason, "stop_sequence": sequence}
         usage = usage_of(self._head.counts or Counts())
         last = {"type": "message_delta", "delta": delta, "usage": usage}
@@ -49,23 +49,14 @@ class MessagesStream:
 
     def fail(self, error: ApiError) -> bytes:
         """Tell what broke."""
-        told = error_of(error.http_status, one_line(str(error.message)), error.error_code, self.call_id)
-        return event("error", told)
+        message, call_id = one_line(str(error.message)), self.answering.call_id
+        return event("error", error_of(error.http_status, message, error.error_code, call_id))
 
     def _begin(self) -> bytes:
         if self._begun:
             return b""
         self._begun = True
-        message: dict[str, Any] = {
-            "id": message_id(self._head, self.call_id),
-            "type": "message",
-            "role": "assistant",
-            "model": self._head.model or self.model,
-            "content": [],
-            "stop_reason": None,
-            "stop_sequence": None,
-            "usage": usage_of(self._head.counts or Counts()),
-        }
+        message = self.answering.message(self._head, [])
         return event("message_start", {"type": "message_start", "message": message})
 
 
@@ -73,6 +64,7 @@ class MessagesStream:
 class _Events:
     """Writes blocks as events."""
 
+    names: Names
     refused: bool = False
 
     def open(self, block: Block) -> bytes:
@@ -84,7 +76,8 @@ class _Events:
             case "hidden":
                 content = {"type": "redacted_thinking", "data": block.text}
             case "tool":
-                content = {"type": "tool_use", "id": block.id, "name": block.name, "input": {}}
+                name, _ = self.names.here(block.name)
+                content = {"type": "tool_use", "id": block.id, "name": name, "input": {}}
             case _:
                 self.refused = self.refused or block.kind == "refusal"
                 content = {"type": "text", "text": ""}

@@ -11,8 +11,8 @@ import attrs
 from gaud_core.bridge.base import to_json
 from gaud_core.bridge.chat.answer import Counts, Head
 from gaud_core.bridge.chat.blocks import Block, Blocks
+from gaud_core.bridge.chat.names import Names
 from gaud_core.bridge.chat.thoughts import DEFAULT_FIELD, pack
-from gaud_core.bridge.responses.tools import Names
 
 __all__ = ["Answering", "annotations_of", "part_of", "whole"]
 

@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from gaud_core.bridge.base import Dropped
+from gaud_core.bridge.chat.names import Names
 from gaud_core.bridge.chat.request import Turns, function_call, text_part
 from gaud_core.bridge.chat.thoughts import Thought, unpack
 from gaud_core.bridge.responses.shapes import (
@@ -22,7 +23,6 @@ from gaud_core.bridge.responses.shapes import (
     Text,
     ToolOutput,
 )
-from gaud_core.bridge.responses.tools import Names
 from gaud_core.errors import BadRequest, one_line
 
 __all__ = ["add_item", "cannot_cross"]

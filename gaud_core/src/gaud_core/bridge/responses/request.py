@@ -8,10 +8,11 @@ from typing import Any
 import attrs
 
 from gaud_core.bridge.base import Dropped, request_json
+from gaud_core.bridge.chat.names import Names
 from gaud_core.bridge.chat.request import Turns, known_extras, named_schema, text_part, user_id
 from gaud_core.bridge.responses.items import add_item, cannot_cross
 from gaud_core.bridge.responses.shapes import Format, MoreTools, Request, read_request
-from gaud_core.bridge.responses.tools import Names, choice_of, tools_of
+from gaud_core.bridge.responses.tools import choice_of, tools_of
 from gaud_core.bridge.shapes import Unknown
 from gaud_core.errors import BadRequest, one_line
 

@@ -5,35 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-import attrs
-
 from gaud_core.bridge.base import Dropped
+from gaud_core.bridge.chat.names import Names
 from gaud_core.bridge.responses.shapes import Tool
 from gaud_core.errors import BadRequest, one_line
 
-__all__ = ["Names", "choice_of", "tools_of"]
+__all__ = ["choice_of", "tools_of"]
 
 _NO_PARAMETERS: Mapping[str, Any] = {"type": "object", "properties": {}}
-
-
-@attrs.define
-class Names:
-    """Names of tools in namespaces, which chats have none of: `files` and `read` become `files__read`."""
-
-    inside: dict[str, tuple[str, str]] = attrs.field(factory=dict)
-
-    def there(self, name: str, namespace: str | None) -> str:
-        """Give the name that a tool has in the chat."""
-        if not namespace:
-            return name
-        joined = f"{namespace}__{name}"
-        self.inside[joined] = (namespace, name)
-        return joined
-
-    def here(self, name: str) -> tuple[str, str | None]:
-        """Give the name that the caller knows, and its namespace."""
-        namespace, own = self.inside.get(name, (None, name))
-        return own, namespace
 
 
 def tools_of(tools: Iterable[Tool], names: Names, dropped: Dropped) -> list[dict[str, Any]]:
