@@ -80,7 +80,7 @@ def messages_requests(draw: Draw) -> JSON:
         )
         said: list[JSON] = draw(st.lists(_THINKING, max_size=2)) + draw(st.lists(_TEXT, max_size=2))
         names = draw(st.lists(WORDS, max_size=2))
-        calls = [
+        calls: list[JSON] = [
             {"type": "tool_use", "id": f"toolu_{len(messages)}_{at}", "name": name, "input": draw(ARGUMENTS)}
             for at, name in enumerate(names)
         ]
@@ -251,7 +251,7 @@ def answers(draw: Draw) -> JSON:
     finish = "tool_calls" if names else draw(st.sampled_from(["stop", "length", "content_filter"]))
     choice = {"index": 0, "message": message, "finish_reason": finish}
     prompt, cached, out = draw(st.tuples(st.integers(10, 99), st.integers(0, 9), st.integers(1, 99)))
-    usage = {"prompt_tokens": prompt, "completion_tokens": out, "total_tokens": prompt + out}
+    usage: JSON = {"prompt_tokens": prompt, "completion_tokens": out, "total_tokens": prompt + out}
     usage["prompt_tokens_details"] = {"cached_tokens": cached}
     head = {"id": "chatcmpl-1", "object": "chat.completion", "created": 1700000000, "model": "m"}
     return {**head, "choices": [choice], "usage": usage}

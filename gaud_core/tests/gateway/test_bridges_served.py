@@ -92,7 +92,7 @@ def test_booked_once_under_the_callers_endpoint(
 ) -> None:
     """One row, with what the chat answer counted: cached tokens are part of the input, and its own cost."""
     gaud = serve(acme=AcmeSettings(url=upstream.url))
-    usage = {"prompt_tokens": 50, "completion_tokens": 7, "total_tokens": 57, "cost": 0.25}
+    usage: JSON = {"prompt_tokens": 50, "completion_tokens": 7, "total_tokens": 57, "cost": 0.25}
     usage |= {"prompt_tokens_details": {"cached_tokens": 40}}
     usage |= {"completion_tokens_details": {"reasoning_tokens": 3}}
     upstream.add(chat_stream(usage=usage) if stream else chat_completion(usage=usage))
@@ -107,7 +107,7 @@ def test_booked_once_under_the_callers_endpoint(
 def test_what_was_dropped_is_named(gaud: Served, upstream: ScriptedUpstream, endpoint: str) -> None:
     """In a header that only holds what headers may hold, and is bounded."""
     upstream.add(chat_completion())
-    strange = {"odd\nname é": 1, **{f"member_{at}": 1 for at in range(500)}}
+    strange: JSON = {"odd\nname é": 1, **{f"member_{at}": 1 for at in range(500)}}
     dropped = ask(gaud, endpoint, **LOST[endpoint], **strange).header("x-gaud-dropped") or ""
     assert dropped.split(", ")[:2] == [*LOST[endpoint], "odd_name__"]
     assert dropped.endswith(", ...")
@@ -157,7 +157,7 @@ def test_native_wins(serve: Starter, upstream: ScriptedUpstream) -> None:
 
 
 def test_a_models_own_endpoints_decide(serve: Starter, upstream: ScriptedUpstream) -> None:
-    """A model that only chats is bridged, though its provider speaks the dialect; one that does not is 404."""
+    """A model that only chats is bridged, whatever its provider speaks; one that does not chat is 404."""
     gaud = serve(acme=AcmeSettings(url=upstream.url), kind=Fluent)
     upstream.add(chat_completion())
     assert ask(gaud, "messages", model="acme:chats").header("x-gaud-bridge") == "messages-to-chat"

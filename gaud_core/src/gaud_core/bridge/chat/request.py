@@ -102,7 +102,8 @@ class Turns:
         if self._calls:
             message["content"] = message["content"] or None
             message["tool_calls"] = [with_extras(call, extras) for call in self._calls]
-        self.messages.append({**message, **fields})
+        if message["content"] or self._calls or fields:
+            self.messages.append({**message, **fields})
         self._speaking, self._said, self._calls, self._thoughts = False, [], [], []
 
 

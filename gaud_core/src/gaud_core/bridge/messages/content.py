@@ -82,8 +82,6 @@ def _assistant(message: Message, turns: Turns, names: Names, dropped: Dropped) -
                 raise BadRequest(
                     f"An assistant's message holds a block `{block.type}`, which only users send."
                 )
-    if not message.content:
-        turns.assistant()
 
 
 _ECHOED = frozenset({"caller", "citations"})
