@@ -20,10 +20,11 @@ from gaud_core.access import Identity, People, bootstrap
 from gaud_core.admin import Desk, admin_routes
 from gaud_core.config import Config
 from gaud_core.errors import ApiError, MethodNotAllowed, NotFound, one_line
-from gaud_core.gateway.dialects import ENDPOINTS
+from gaud_core.gateway.dialects import ENDPOINTS, WITHOUT_MODEL
 from gaud_core.gateway.envelope import error_body
 from gaud_core.gateway.gateway import Gateway
 from gaud_core.gateway.limits import LIMIT_HEADERS
+from gaud_core.gateway.objects import OBJECT_ROUTES, ObjectRoute
 from gaud_core.gateway.pages import front_door, health, list_models, realtime, retrieve_model
 from gaud_core.gateway.plugins import Plugin, discover, is_strict
 from gaud_core.gateway.routes import CallRoute
@@ -78,7 +79,8 @@ def _open(config: Config) -> Store:
 
 def _routes(gateway: Gateway, store: Store) -> Sequence[BaseRoute]:
     return [
-        *_both([(endpoint, CallRoute(gateway, endpoint), ["POST"]) for endpoint in ENDPOINTS]),
+        *_both([(one, CallRoute(gateway, one), ["POST"]) for one in ENDPOINTS if one not in WITHOUT_MODEL]),
+        *_both([(one.path, ObjectRoute(gateway, one), one.methods) for one in OBJECT_ROUTES]),
         *_both([("models", list_models(gateway), ["GET"]), ("realtime", realtime, _ALL_METHODS)]),
         *_both([("models/{model:path}", retrieve_model(gateway), ["GET"])]),
         Route("/health", health(gateway)),

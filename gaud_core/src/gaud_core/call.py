@@ -65,6 +65,13 @@ class Body:
         model = _model_name(routing.model)
         return cls(raw, model, routing.stream is True, routing.stream_options, lengths)
 
+    @classmethod
+    def without_model(cls, raw: bytes) -> Body:
+        """Take a body that names no model: empty, or any JSON object."""
+        if raw:
+            _decode(raw)
+        return cls(raw, "")
+
     @property
     def asks_for_usage(self) -> bool:
         """Whether the client wants the usage chunk of a stream."""
@@ -149,6 +156,9 @@ class Call:
     the client's that may travel: names in lower case, no credentials, nothing hop-by-hop. `user` is the
     id of who calls, None when keys are switched off. `query` is what stands behind the `?` of the URL, as
     sent. With `open_ended` only silence ends the call, and not its length.
+
+    Calls that ask for something by its id have another `method` than POST, or a `path` that is longer than
+    the endpoint: `files/file-1/content` of `files`.
     """
 
     id: str
@@ -159,6 +169,8 @@ class Call:
     user: str | None = None
     query: str = ""
     open_ended: bool = False
+    method: str = "POST"
+    path: str = attrs.field(default=attrs.Factory(lambda call: call.endpoint, takes_self=True))
 
     @property
     def stream(self) -> bool:

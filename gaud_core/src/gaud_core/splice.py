@@ -7,9 +7,9 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
-__all__ = ["append_member", "members", "rename_members", "replace_members"]
+__all__ = ["append_member", "elements", "keep_elements", "members", "rename_members", "replace_members"]
 
 # Possessive, so that a megabyte of image costs no backtracking memory (RFC 8259 §7).
 _STRING = re.compile(rb'"[^"\\]*+(?:\\.[^"\\]*+)*+"', re.DOTALL)
@@ -22,6 +22,23 @@ def members(raw: bytes, start: int = 0) -> Iterator[tuple[str, int, int]]:
     """Walk the object that begins at or after `start`: each key, and where its value begins and ends."""
     for key, key_end, value, end in _walk(raw, start):
         yield json.loads(raw[key:key_end]), value, end
+
+
+def elements(raw: bytes, start: int) -> Iterator[tuple[int, int]]:
+    """Walk the array that begins at `start`: where each element begins and ends."""
+    at = _skip(raw, start + 1)
+    while raw[at : at + 1] != b"]":
+        end = _end_of_value(raw, at)
+        yield at, end
+        at = _skip(raw, end)
+        if raw[at : at + 1] == b",":
+            at = _skip(raw, at + 1)
+
+
+def keep_elements(raw: bytes, start: int, end: int, keep: Sequence[bool]) -> bytes:
+    """Leave out the elements of an array from `start` to `end` that are not kept, with their commas."""
+    kept = [raw[a:b] for (a, b), wanted in zip(elements(raw, start), keep, strict=True) if wanted]
+    return raw if all(keep) else raw[:start] + b"[" + b",".join(kept) + b"]" + raw[end:]
 
 
 def replace_members(raw: bytes, key: str, value: bytes) -> bytes:

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import MutableMapping
+from collections.abc import Awaitable, Callable, MutableMapping
+from functools import partial
 from typing import Any
 
 import attrs
 
 from gaud_core.access import Identity
-from gaud_core.call import Body, Call
+from gaud_core.call import Body, Call, Reply
 from gaud_core.errors import ApiError, BooksClosed, BudgetSpent, LimitReached
 from gaud_core.gateway.booking import Booking
 from gaud_core.gateway.breaker import Permit
@@ -21,12 +22,14 @@ from gaud_core.gateway.limits import limit_headers
 from gaud_core.gateway.outcome import Outcome
 from gaud_core.gateway.presence import Presence, Receive
 from gaud_core.gateway.relay import relay
-from gaud_core.ledger import Admission, Worst
+from gaud_core.ledger import Admission, Made, Worst
 from gaud_core.provider import Model
 
 __all__ = ["Scope", "Trip", "dispatch"]
 
 Scope = MutableMapping[str, Any]
+
+_LONGEST_ID = 1000
 
 
 @attrs.frozen
@@ -40,6 +43,12 @@ class Trip:
     identity: Identity
     dialect: Dialect
     worst: Worst
+    free: bool = False
+    """Whether it uses nothing up, such as a question for an answer that is paid for already."""
+    remembers: bool = True
+    """Whether ids in the answer become those of who asks."""
+    change: Callable[[Reply], Awaitable[Reply]] | None = None
+    """Makes of the upstream's reply the one that the client gets."""
 
 
 async def dispatch(gateway: Gateway, trip: Trip, exchange: Exchange, receive: Receive, send: Send) -> None:
@@ -72,9 +81,12 @@ async def _book(gateway: Gateway, trip: Trip, presence: Presence, exchange: Exch
         exchange.headers += limit_headers(refusal.remaining, threshold)
         raise
     exchange.headers += limit_headers(ticket.remaining, threshold)
-    outcome = Outcome(instance.guard.explain, trip.dialect.measured(trip.asked))
+    remember = partial(_remember, gateway, trip) if trip.remembers else _forget
+    outcome = Outcome(instance.guard.explain, remember, trip.dialect.measured(trip.asked))
     price = trip.model.price if trip.model else None
-    return Booking(gateway.ledger, ticket, price, outcome, presence, exchange, free=trip.dialect.free)
+    return Booking(
+        gateway.ledger, ticket, price, outcome, presence, exchange, free=trip.free or trip.dialect.free
+    )
 
 
 async def _forward(trip: Trip, booking: Booking, send: Send) -> None:
@@ -106,10 +118,22 @@ async def _relay(trip: Trip, booking: Booking, send: Send) -> None:
     booking.exchange.fields["first_byte_ms"] = booking.exchange.elapsed_ms()
     delivery = Delivery(send, booking.close)
     try:
+        if trip.change is not None:
+            reply = await trip.change(reply)
         await relay(reply, trip.dialect, trip.dialect.watch(trip.asked), delivery, booking.outcome)
     finally:
         booking.presence.answered()
         await reply.aclose()
+
+
+def _remember(gateway: Gateway, trip: Trip, made: str) -> None:
+    key, user = trip.identity.key, trip.identity.user_id
+    if len(made) <= _LONGEST_ID:
+        gateway.ledger.remember(Made(made, trip.instance.name, user, key.id if key else None))
+
+
+def _forget(made: str) -> None:
+    """Remember nothing."""
 
 
 async def _closed(booking: Booking) -> None:

@@ -4,7 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 
-__all__ = ["CREDENTIALS", "RawHeaders", "client_headers", "encode", "retry_after", "upstream_headers"]
+__all__ = [
+    "CREDENTIALS",
+    "RawHeaders",
+    "client_headers",
+    "encode",
+    "query_of",
+    "retry_after",
+    "upstream_headers",
+]
 
 RawHeaders = list[tuple[bytes, bytes]]
 
@@ -64,6 +72,14 @@ def encode(headers: Iterable[tuple[str, str]]) -> RawHeaders:
         (name.encode("utf-8", "surrogateescape"), value.encode("utf-8", "surrogateescape"))
         for name, value in headers
     ]
+
+
+def query_of(raw: bytes) -> str:
+    """Give a query as it was sent; what no URL may hold, but a socket does, becomes `%` and its code."""
+    text = raw.decode("latin-1")
+    if text.isascii() and text.isprintable() and " " not in text:
+        return text
+    return "".join([c if "!" <= c <= "~" else f"%{ord(c):02X}" for c in text])
 
 
 def retry_after(headers: Iterable[tuple[str, str]]) -> str | None:

@@ -88,6 +88,8 @@ async def _relay_events(
 async def _pass(events: bytes, watch: Watch, delivery: Delivery, outcome: Outcome) -> None:
     """Show whole events to the watch and send what it leaves of them."""
     shown = watch.see(events)
+    if watch.made:
+        outcome.has_made(watch.made)
     if watch.last:
         _conclude(watch, outcome)
     if shown:
@@ -97,6 +99,7 @@ async def _pass(events: bytes, watch: Watch, delivery: Delivery, outcome: Outcom
 async def _pass_rest(rest: bytes, watch: Watch, delivery: Delivery, outcome: Outcome) -> None:
     """Send what the upstream left without an empty line behind it, if the stream is complete."""
     shown = watch.see(rest)
+    outcome.has_made(watch.made)
     _conclude(watch, outcome)
     if watch.error is None and not watch.complete():
         outcome.answered = False

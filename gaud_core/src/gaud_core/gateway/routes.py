@@ -11,10 +11,11 @@ from gaud_core.gateway.dialects import DIALECTS, Dialect, Passthrough
 from gaud_core.gateway.dispatch import Scope, Trip, dispatch
 from gaud_core.gateway.exchange import Exchange
 from gaud_core.gateway.gateway import Gateway
-from gaud_core.gateway.headers import client_headers
+from gaud_core.gateway.headers import client_headers, query_of
 from gaud_core.gateway.intake import read_body
 from gaud_core.gateway.natives import not_served
 from gaud_core.gateway.presence import ClientLeft, Receive
+from gaud_core.gateway.whereabouts import Whereabouts
 
 __all__ = ["CallRoute"]
 
@@ -48,12 +49,15 @@ class CallRoute:
         body = Body.parse(raw)
         await registry.known(body.model)
         route = registry.route(body.model, identity.may_use, endpoint)
+        if earlier := self.dialect.continues(body):
+            whereabouts = Whereabouts(registry, self.gateway.ledger, identity)
+            route = await whereabouts.of_continued(earlier, route, body.model)
+        model = route.instance.by_id.get(route.model)
         exchange.fields |= {
             "provider": route.instance.name,
             "model": body.model[:_SHOWN_MODEL],
             "stream": body.stream,
         }
-        model = route.instance.by_id.get(route.model)
         natives = route.instance.serves(route.model)
         if endpoint not in natives:
             raise not_served(endpoint, route, natives, registry)
@@ -66,7 +70,7 @@ class CallRoute:
             outgoing,
             headers,
             identity.user_id,
-            query=scope["query_string"].decode("latin-1"),
+            query=query_of(scope["query_string"]),
             open_ended=body.stream or self.dialect.binary,
         )
         worst = self.dialect.worst(outgoing, model)
