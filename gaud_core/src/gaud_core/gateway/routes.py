@@ -17,9 +17,9 @@ from gaud_core.gateway.natives import not_served
 from gaud_core.gateway.presence import ClientLeft, Receive
 from gaud_core.gateway.whereabouts import Whereabouts
 
-__all__ = ["CallRoute"]
+__all__ = ["SHOWN_MODEL", "CallRoute"]
 
-_SHOWN_MODEL = 200
+SHOWN_MODEL = 200
 
 
 @attrs.frozen
@@ -55,7 +55,7 @@ class CallRoute:
         model = route.instance.by_id.get(route.model)
         exchange.fields |= {
             "provider": route.instance.name,
-            "model": body.model[:_SHOWN_MODEL],
+            "model": body.model[:SHOWN_MODEL],
             "stream": body.stream,
         }
         natives = route.instance.serves(route.model)

@@ -75,7 +75,13 @@ class HTTPProvider(Provider[S]):
         url = f"{self.base_url()}/{call.path}" + (f"?{call.query}" if call.query else "")
         endless = call.stream or call.open_ended
         request = UpstreamRequest(
-            url, headers, call.body.raw, endless, method=call.method, timeouts=self.timeouts()
+            url,
+            headers,
+            call.body.raw if call.content is None else call.content,
+            endless,
+            method=call.method,
+            timeouts=self.timeouts(),
+            length=call.length,
         )
         reply = await self.ctx.send(request)
         cost = reply.header(self.cost_header) if self.cost_header and not call.stream else ""

@@ -9,7 +9,7 @@ from gaud_core.gateway.dialects.base import Dialect, Passthrough, Watch
 from gaud_core.gateway.dialects.chat import ChatCompletions, Completions
 from gaud_core.gateway.dialects.media import Images, Speech, Transcriptions
 from gaud_core.gateway.dialects.messages import CountTokens, Messages
-from gaud_core.gateway.dialects.objects import Batches, Files
+from gaud_core.gateway.dialects.objects import Files
 from gaud_core.gateway.dialects.plain import Prompted, Rerank
 from gaud_core.gateway.dialects.responses import Responses
 
@@ -32,16 +32,17 @@ DIALECTS: Mapping[str, Dialect] = MappingProxyType(
         "audio/transcriptions": Transcriptions(),
         "audio/translations": Transcriptions(),
         "files": Files(),
-        "batches": Batches(),
     }
 )
 """By endpoint; an endpoint that is not listed is relayed by `Passthrough`."""
 
-ENDPOINTS = tuple(DIALECTS)
+ENDPOINTS = (*DIALECTS, "batches")
 """What the gateway serves, as paths below `/v1/`; the busiest first, since routes are tried in order."""
 
-FORMS = frozenset({"images/edits", "images/variations", "audio/transcriptions", "audio/translations"})
-"""Endpoints that take a form with a model's name in it."""
+FORMS = frozenset(
+    {"images/edits", "images/variations", "audio/transcriptions", "audio/translations", "files"}
+)
+"""Endpoints that take a form."""
 
 WITHOUT_MODEL = frozenset({"files", "batches"})
 """Endpoints whose calls name no model."""
