@@ -139,7 +139,8 @@ class Starter:
         It is open to all unless an administrator's `key` is given; `kind` serves as `acme`, `more` are others
         with their settings, and `sections` are further ones of the file.
         """
-        found = {cls: GuestSettings() for cls in providers} | ({kind: acme} if acme else {}) | (more or {})
+        found: dict[type[Provider[Any]], Any] = {cls: GuestSettings() for cls in providers}
+        found |= ({kind: acme} if acme else {}) | dict(more or {})
         names = {cls.name: values for cls, values in found.items()}
         config = Config(
             server=server or Server(),

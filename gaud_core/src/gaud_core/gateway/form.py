@@ -144,6 +144,8 @@ class FormScan:
             raise _malformed(f"its field `{name}` is a file")
 
     def _keep(self, value: bytes) -> None:
+        if len(value) > _LONGEST_VALUE:
+            raise _malformed(f"its field `{self._name}` is too long")
         try:
             text = value.decode()
         except UnicodeDecodeError:

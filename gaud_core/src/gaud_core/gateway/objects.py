@@ -148,5 +148,5 @@ def _id(scope: Scope) -> str:
 
 def _path(scope: Scope) -> str:
     """Give the path below `/v1/` as it was sent, with what is escaped in it."""
-    raw = scope.get("raw_path") or scope["path"].encode()
+    raw: bytes = scope.get("raw_path") or scope["path"].encode()
     return raw.partition(b"?")[0].decode("latin-1").removeprefix("/v1").lstrip("/")
