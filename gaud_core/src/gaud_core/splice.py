@@ -9,7 +9,15 @@ import json
 import re
 from collections.abc import Iterator, Sequence
 
-__all__ = ["append_member", "elements", "keep_elements", "members", "rename_members", "replace_members"]
+__all__ = [
+    "append_member",
+    "elements",
+    "end_of_value",
+    "keep_elements",
+    "members",
+    "rename_members",
+    "replace_members",
+]
 
 # Possessive, so that a megabyte of image costs no backtracking memory (RFC 8259 §7).
 _STRING = re.compile(rb'"[^"\\]*+(?:\\.[^"\\]*+)*+"', re.DOTALL)
@@ -28,7 +36,7 @@ def elements(raw: bytes, start: int) -> Iterator[tuple[int, int]]:
     """Walk the array that begins at `start`: where each element begins and ends."""
     at = _skip(raw, start + 1)
     while raw[at : at + 1] != b"]":
-        end = _end_of_value(raw, at)
+        end = end_of_value(raw, at)
         yield at, end
         at = _skip(raw, end)
         if raw[at : at + 1] == b",":
@@ -74,7 +82,7 @@ def _walk(raw: bytes, start: int) -> Iterator[tuple[int, int, int, int]]:
     while raw[at] != ord("}"):
         key_end = _end_of_string(raw, at)
         value = _skip(raw, _skip(raw, key_end) + 1)
-        end = _end_of_value(raw, value)
+        end = end_of_value(raw, value)
         yield at, key_end, value, end
         at = _skip(raw, end)
         if raw[at] == ord(","):
@@ -91,7 +99,7 @@ def _only_literal_member(raw: bytes, key: str) -> tuple[int, int] | None:
     if raw.count(quoted) != 1 or b"\\u00" in raw:
         return None
     value = _skip(raw, _skip(raw, raw.index(quoted) + len(quoted)) + 1)
-    return value, _end_of_value(raw, value)
+    return value, end_of_value(raw, value)
 
 
 def _skip(raw: bytes, at: int) -> int:
@@ -106,7 +114,8 @@ def _end_of_string(raw: bytes, at: int) -> int:
     return string.end()
 
 
-def _end_of_value(raw: bytes, at: int) -> int:
+def end_of_value(raw: bytes, at: int) -> int:
+    """Give where the value that begins at `at` ends; ValueError if it has no end."""
     if raw[at] == ord('"'):
         return _end_of_string(raw, at)
     if raw[at] in b"{[":
