@@ -10,7 +10,7 @@ import re
 from collections.abc import Iterator
 from typing import Any
 
-from gaud_core.bridge import bridge_from
+from gaud_core.bridge import bridge_to
 from gaud_core.errors import BadRequest
 
 from .bridge_samples import FINISHES, SAMPLES, Sample
@@ -33,8 +33,7 @@ def with_bridge_tables(text: str) -> str:
 
 def fate(endpoint: str, sample: Sample) -> str:
     """What becomes of a sample: `crosses`, `dropped`, or `refused`."""
-    bridge = bridge_from(endpoint)
-    assert bridge is not None
+    bridge = bridge_to(endpoint, "chat/completions")
     base = {name: value for name, value in _BASES[endpoint].items() if name not in sample.without}
     try:
         crossing = bridge.cross({**base, **sample.asked}, "req_1")
@@ -69,8 +68,7 @@ def _finishes() -> Iterator[str]:
 
 
 def _answered(endpoint: str, told: dict[str, Any]) -> bytes:
-    bridge = bridge_from(endpoint)
-    assert bridge is not None
+    bridge = bridge_to(endpoint, "chat/completions")
     stops = {"stop_sequences": ["END"]} if endpoint == "messages" else {}
     return bridge.cross({**_BASES[endpoint], **stops}, "req_1").answer(told)
 
