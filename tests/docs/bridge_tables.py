@@ -13,7 +13,9 @@ from typing import Any
 from gaud_core.bridge import REACHED, bridge_to
 from gaud_core.errors import BadRequest
 
-from .bridge_samples import FINISHES, SAMPLES, Sample
+from .bridge_chats import FINISHES
+from .bridge_sample import Sample
+from .bridge_samples import SAMPLES
 from .pages import ROOT
 
 __all__ = ["PAGE", "fate", "with_bridge_tables"]

@@ -90,7 +90,7 @@ def _anthropic(answered: Answered) -> dict[str, Any]:
     envelope = answered.json
     assert set(envelope) == {"type", "error", "request_id"}
     assert envelope["type"] == "error"
-    assert envelope["request_id"] == answered.header("x-request-id")
+    assert envelope["request_id"] == answered.header("x-request-id") == answered.header("request-id")
     error: dict[str, Any] = envelope["error"]
     assert set(error) == {"type", "message"}
     return error
