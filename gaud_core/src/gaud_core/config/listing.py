@@ -1,4 +1,4 @@
-"""Every setting that there is, for the settings API and its page: of the core and of each installed provider."""
+"""Every setting that there is, of the core and of each installed provider, for the API and the page."""
 
 from __future__ import annotations
 
@@ -13,9 +13,9 @@ __all__ = ["Setting"]
 class Setting:
     """One setting and what it is now.
 
-    `value` and `default` are JSON: text, numbers, true and false, lists of text, or None for nothing. A secret
-    that is set is `********`, one that is not is None. `value` is what the file and the environment say; where
-    it waits for a restart, `waits` is true and `running` is what is in force.
+    `value` and `default` are JSON: text, numbers, true and false, lists of text, or None for nothing. A
+    secret that is set is `********`, one that is not is None. `value` is what the file and the environment
+    say; where it waits for a restart, `waits` is true and `running` is what is in force.
     """
 
     key: str

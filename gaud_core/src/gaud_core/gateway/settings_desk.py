@@ -1,4 +1,4 @@
-"""All that can be done with the settings of a running gateway: for the admin API, the dashboard, the commands.
+"""All that can be done with the settings of a running gateway: for the admin API and the dashboard.
 
 Mistakes in values or in the file are a ConfigError with every one of them (`problems`); what stands against a
 change for another reason is a BadRequest with status 409: `held_by_environment` names the variable,
@@ -67,7 +67,7 @@ class Applied:
 
 @attrs.frozen(eq=False)
 class SettingsDesk:
-    """The one way to read and change the settings of a running gateway; use it in the gateway's event loop."""
+    """The one way to read and change the settings of a gateway; use it in the gateway's event loop."""
 
     gateway: Gateway
 
@@ -101,9 +101,9 @@ class SettingsDesk:
         """Write several settings into the file in one step and apply them; the comments stay.
 
         A value is typed (`true`, `120`, a list) or the text that a variable would have (`"true"`, `"120"`,
-        `"a,b"`). `********` leaves a secret as it is. None or an empty text takes the setting out of the file;
-        of the setting that makes a provider's section (`providers.litellm.url`) it takes the whole section, and
-        so does None for `providers.litellm`. `providers.work.provider` makes a further instance.
+        `"a,b"`). `********` leaves a secret as it is. None or an empty text takes the setting out of the
+        file; of the setting that makes a provider's section (`providers.litellm.url`) it takes the whole
+        section, and so does None for `providers.litellm`. `providers.work.provider` makes a further instance.
         """
         raise NotImplementedError
 
@@ -123,5 +123,5 @@ class SettingsDesk:
         raise NotImplementedError
 
     async def rollback(self, id: int | None = None, *, actor: str) -> Applied:
-        """Put a version of the history back, without an id the one before the newest; NotFound if not there."""
+        """Put a version of the history back, without an id the one before the newest; else NotFound."""
         raise NotImplementedError
