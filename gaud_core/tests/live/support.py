@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-import os
+import json
 import shutil
 from collections.abc import Mapping
 from pathlib import Path
@@ -12,7 +12,7 @@ from typing import Any, ClassVar
 import attrs
 
 from gaud_core import Model, Provider, Secret, option, settings
-from gaud_core.call import Body, Call, Reply
+from gaud_core.call import Call, Reply
 from gaud_core.config import load_config
 from gaud_core.gateway.gateway import Gateway
 from gaud_core.gateway.instance import Instance
@@ -35,6 +35,9 @@ api_key = "sk-test-one"
 [breaker]
 failure_threshold = 3
 """
+
+
+MOODS = ("good", "no start", "no making", "slow")
 
 
 @settings
@@ -83,7 +86,7 @@ class Toy(Provider[ToySettings]):
 
     async def send(self, call: Call) -> Reply:
         """Say where it is."""
-        return Reply(200, (("content-type", "application/json"),), Body.of({"url": self.settings.url}).raw)
+        return Reply(200, (("content-type", "application/json"),), json.dumps(self.settings.url).encode())
 
 
 PLUGIN = Plugin("toy", "gaud-toy", "1.0", Toy)
@@ -158,7 +161,7 @@ def values(desk: SettingsDesk) -> Mapping[str, Any]:
 
 def mode(path: Path) -> int:
     """Give the bits of a file's mode."""
-    return os.stat(path).st_mode & 0o777
+    return path.stat().st_mode & 0o777
 
 
 async def _for_ever(secs: float) -> None:
