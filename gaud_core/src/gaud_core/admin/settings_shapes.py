@@ -40,8 +40,8 @@ Value = Annotated[
         examples=["http://localhost:4000", "true", 120],
     ),
 ]
-Changes = Annotated[dict[Key, Value], Meta(min_length=1, max_length=200, description="Values by key.")]
-Toml = Annotated[str, Meta(max_length=60_000, description="A whole file.")]
+Changes = Annotated[dict[Key, Value], Meta(min_length=1, description="Values by key.")]
+Toml = Annotated[str, Meta(description="A whole file.")]
 VersionId = Annotated[int, Meta(ge=1, le=2**53 - 1)]
 Base = Annotated[
     str,
