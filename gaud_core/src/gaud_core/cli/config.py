@@ -56,9 +56,7 @@ def apply(config_path: str | None, file: Path | None) -> None:
 
 
 @command.command("history")
-@click.option(
-    "--limit", default=20, show_default=True, type=click.IntRange(1, 1000), help="How many at most."
-)
+@click.option("--limit", default=20, show_default=True, type=click.IntRange(1, 1000), help="Most to list.")
 @config_option
 def history(config_path: str | None, limit: int) -> None:
     """List the versions that were applied, the newest first."""

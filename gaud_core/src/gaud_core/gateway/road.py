@@ -224,7 +224,8 @@ class Road:
         if retry or _names_unknown(file, self.plugins()):
             found = rediscover(found, gateway.environ)
         exists = bool(content) or self.said.file is not None
-        return config_of(file if exists else None, gateway.environ, self._known_of(found)), found
+        wanted = config_of(file if exists else None, gateway.environ, self._known_of(found))
+        return wanted.with_flags(self.said.flags), found
 
     def _commit(self, prepared: Prepared, origin: Origin) -> None:
         prepared.commit()
