@@ -11,7 +11,6 @@ from typing import Any
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
 from starlette.middleware import Middleware
-from starlette.middleware.cors import CORSMiddleware
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import BaseRoute, Route
@@ -20,17 +19,17 @@ from gaud_core.access import Identity, People, bootstrap
 from gaud_core.admin import Desk, admin_routes
 from gaud_core.config import Config
 from gaud_core.errors import ApiError, MethodNotAllowed, NotFound, one_line
-from gaud_core.gateway.bridging import BRIDGE_HEADERS
 from gaud_core.gateway.dialects import ENDPOINTS, FORMS, WITHOUT_MODEL
 from gaud_core.gateway.envelope import ANTHROPIC, error_body
 from gaud_core.gateway.forms import FormRoute
 from gaud_core.gateway.gateway import Gateway
-from gaud_core.gateway.limits import LIMIT_HEADERS
 from gaud_core.gateway.objects import OBJECT_ROUTES, ObjectRoute
 from gaud_core.gateway.pages import front_door, health, list_models, realtime, retrieve_model
 from gaud_core.gateway.plugins import Plugin, discover, is_strict
 from gaud_core.gateway.routes import CallRoute
+from gaud_core.observe.cors import LiveCORS
 from gaud_core.observe.exchanges import Exchanges
+from gaud_core.observe.logs import change_logging, mask_too
 from gaud_core.store import Store, open_store
 
 __all__ = ["create_app"]
@@ -63,12 +62,15 @@ def create_app(
 
     app = Starlette(
         routes=list(_routes(gateway, opened)),
-        middleware=list(_middleware(config)),
+        middleware=[Middleware(Exchanges), Middleware(LiveCORS, gateway=gateway)],
         exception_handlers={ApiError: _api_error, HTTPException: _http_error},
         lifespan=lifespan,
     )
     app.router.redirect_slashes = False  # a redirect would make clients repeat their POST elsewhere
+    gateway.preparing.append(lambda config: mask_too(config.secrets()))
+    gateway.changed.append(lambda config: change_logging(config.logging.level, as_json=config.logging.json))
     app.state.gateway = gateway
+    app.state.settings_desk = gateway.desk
     return app
 
 
@@ -89,7 +91,7 @@ def _routes(gateway: Gateway, store: Store) -> Sequence[BaseRoute]:
         *_both([("models/{model:path}", retrieve_model(gateway), ["GET"])]),
         Route("/health", health(gateway)),
         Route("/", front_door(gateway)),
-        *admin_routes(Desk(People(store), store, _administrator(gateway))),
+        *admin_routes(Desk(People(store), store, _administrator(gateway), gateway_settings=gateway.desk)),
     ]
 
 
@@ -107,18 +109,6 @@ def _administrator(gateway: Gateway) -> Callable[[MutableMapping[str, Any]], Awa
         return await gateway.door.administrator(scope)
 
     return administrator
-
-
-def _middleware(config: Config) -> Sequence[Middleware]:
-    origins = list(config.server.cors_origins)
-    cors = Middleware(
-        CORSMiddleware,
-        allow_origins=origins,
-        allow_methods=["GET", "POST", "DELETE"],
-        allow_headers=["*"],
-        expose_headers=["x-request-id", "retry-after", "x-gaud-hint", *BRIDGE_HEADERS, *LIMIT_HEADERS],
-    )
-    return [Middleware(Exchanges), *([cors] if origins else [])]
 
 
 async def _api_error(request: Request, error: Exception) -> Response:

@@ -60,7 +60,7 @@ class Trip:
 async def dispatch(gateway: Gateway, trip: Trip, exchange: Exchange, receive: Receive, send: Send) -> None:
     """Make the call and answer it; what goes wrong before the answer begins is an ApiError, or ClientLeft."""
     leaving_ends = gateway.config.ledger.on_disconnect == "cancel"
-    async with Presence(receive, cancels=leaving_ends) as presence:
+    async with trip.instance.lease(), Presence(receive, cancels=leaving_ends) as presence:
         booking = await _book(gateway, trip, presence, exchange)
         await _forward(trip, booking, send)
 

@@ -60,11 +60,12 @@ class FormRoute:
         if self.endpoint in WITHOUT_MODEL:
             return self._without_model(scope, upload, identity)
         exchange: Exchange = scope["gaud.exchange"]
-        registry, dialect = self.gateway.registry, DIALECTS[self.endpoint]
+        dialect = DIALECTS[self.endpoint]
         named = await upload.find_model(boundary, _WANTED)
         found = upload.scan.fields if upload.scan else {}
         body = Body.of_form(named, {name: field.value for name, field in found.items()})
-        await registry.known(body.model)
+        await self.gateway.registry.known(body.model)
+        registry = self.gateway.registry  # nothing is awaited until the instance is leased
         route = registry.route(body.model, identity.may_use, self.endpoint)
         shown = {"provider": route.instance.name, "model": body.model[:SHOWN_MODEL], "stream": body.stream}
         exchange.fields |= shown
@@ -79,7 +80,7 @@ class FormRoute:
     def _without_model(self, scope: Scope, upload: Upload, identity: Identity) -> Trip:
         """A file goes to the instance that a header names, or to the only one that takes files."""
         call = self._call(scope, upload, Body(b"", ""), identity)
-        whereabouts = Whereabouts(self.gateway.registry, self.gateway.ledger, identity)
+        whereabouts = Whereabouts(self.gateway, identity)
         instance = whereabouts.serving(self.endpoint, call.headers)
         scope["gaud.exchange"].fields |= {"provider": instance.name, "stream": False}
         call = attrs.evolve(call, headers={k: v for k, v in call.headers.items() if k != PROVIDER_HEADER})

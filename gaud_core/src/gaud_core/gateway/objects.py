@@ -86,7 +86,7 @@ class ObjectRoute:
         query = query_of(scope["query_string"])
         is_stream = "stream=true" in query.lower().split("&")
         headers = client_headers(scope["headers"], stream=is_stream or operation.is_list)
-        whereabouts = Whereabouts(gateway.registry, gateway.ledger, identity)
+        whereabouts = Whereabouts(gateway, identity)
         body = Body.without_model(raw)
         wanted = _id(scope) or _input_file(operation, body, identity)
         instance, own = await self._instance(whereabouts, wanted, headers)

@@ -47,15 +47,17 @@ class CallRoute:
 
     async def _prepare(self, scope: Scope, receive: Receive, exchange: Exchange) -> Trip:
         """Read the request and find its upstream."""
-        registry, endpoint = self.gateway.registry, self.endpoint
-        identity = await self.gateway.door.identify(scope)
-        raw = await read_body(scope["headers"], receive, self.gateway.config.server.max_body_bytes)
+        gateway, endpoint = self.gateway, self.endpoint
+        identity = await gateway.door.identify(scope)
+        raw = await read_body(scope["headers"], receive, gateway.config.server.max_body_bytes)
         body = Body.parse(raw)
-        await registry.known(body.model)
-        route = registry.route(body.model, identity.may_use, endpoint)
-        if earlier := self.dialect.continues(body):
-            whereabouts = Whereabouts(registry, self.gateway.ledger, identity)
-            route = await whereabouts.of_continued(earlier, route, body.model)
+        await gateway.registry.known(body.model)
+        whereabouts, earlier = Whereabouts(gateway, identity), self.dialect.continues(body)
+        made = await whereabouts.remembered(earlier) if earlier else None
+        # from here on nothing is awaited until the instance is leased: it could be replaced in between
+        route = gateway.registry.route(body.model, identity.may_use, endpoint)
+        if made is not None:
+            route = whereabouts.continued(made, route, body.model)
         exchange.fields |= {
             "provider": route.instance.name,
             "model": body.model[:SHOWN_MODEL],
