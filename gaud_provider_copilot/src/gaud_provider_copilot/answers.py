@@ -16,7 +16,10 @@ import msgspec
 from gaud_core import Call, ProviderError, UpstreamFailed
 from gaud_provider_copilot.words import sentence
 
-__all__ = ["BROKEN_OFF", "error_of", "mended", "objects", "with_reasoning_content"]
+__all__ = ["BROKEN_OFF", "REASONING", "error_of", "mended", "objects", "with_reasoning_content"]
+
+REASONING = ("reasoning_text", "cot_summary", "thinking")
+"""What Copilot calls what others call `reasoning_content`."""
 
 BROKEN_OFF = "Copilot broke the answer off with the finish reason `error`."
 
@@ -31,6 +34,8 @@ class _Message(msgspec.Struct):
     content: str | None
     tool_calls: list[_Tool] | None = None
     reasoning_text: Any = None
+    cot_summary: Any = None
+    thinking: Any = None
 
 
 class _Choice(msgspec.Struct):
@@ -89,10 +94,10 @@ def objects(value: Any) -> list[dict[str, Any]]:
 
 def with_reasoning_content(message: dict[str, Any]) -> dict[str, Any]:
     """Add reasoning under the name that clients know; Copilot's own stays, to be sent back."""
-    reasoning = message.get("reasoning_text")
-    if not isinstance(reasoning, str) or "reasoning_content" in message:
+    told = [message[name] for name in REASONING if isinstance(message.get(name), str)]
+    if not told or "reasoning_content" in message:
         return message
-    return {**message, "reasoning_content": reasoning}
+    return {**message, "reasoning_content": told[0]}
 
 
 def _is_good(raw: bytes, call: Call) -> bool:
@@ -103,7 +108,8 @@ def _is_good(raw: bytes, call: Call) -> bool:
     if answer.error or not answer.choices or _choices_wanted(call) < len(answer.choices):
         return False
     return all(
-        choice.message.reasoning_text is None and choice.finish_reason != "error" for choice in answer.choices
+        choice.finish_reason != "error" and all(getattr(choice.message, name) is None for name in REASONING)
+        for choice in answer.choices
     )
 
 
@@ -122,7 +128,7 @@ def _merged(choices: Sequence[dict[str, Any]]) -> dict[str, Any]:
     joined: dict[str, Any] = {}
     for message in messages:
         joined |= {name: value for name, value in message.items() if value is not None}
-    for name in ("content", "reasoning_text", "reasoning_opaque"):
+    for name in ("content", "reasoning_opaque", *REASONING):
         texts = [message[name] for message in messages if isinstance(message.get(name), str)]
         if texts:
             joined[name] = "".join(texts)
