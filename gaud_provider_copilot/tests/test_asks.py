@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from gaud_core import Body, Call
 from gaud_provider_copilot.asks import Ask, ask_of
 
-FAST = settings(max_examples=200, deadline=None)
+FAST = settings(max_examples=100, deadline=None)
 WANTING = ("gpt-5*",)
 
 SAID: dict[str, Any] = {"type": "message", "role": "user", "content": [{"type": "input_text", "text": "Hi"}]}

@@ -12,9 +12,9 @@ from hypothesis import strategies as st
 from gaud_core import UpstreamFailed
 from gaud_provider_copilot.catalog import Entry, entries_from
 
-from .github import MODELS, model
+from .answering import MODELS, model
 
-FAST = settings(max_examples=300, deadline=None)
+FAST = settings(max_examples=100, deadline=None)
 
 
 def _entries(*items: Any) -> dict[str, Entry]:
@@ -47,9 +47,9 @@ def test_endpoints() -> None:
     assert entries["gpt-5-codex"].model.endpoints == frozenset({"responses"})
     assert entries["claude-sonnet-4.5"].model.endpoints == frozenset({"chat/completions", "messages"})
     assert entries["text-embedding-3-small"].model.endpoints == frozenset({"embeddings"})
-    assert _entries(model("m", supported_endpoints=["ws:/responses"]))["m"].model.endpoints == frozenset({
-        "chat/completions"
-    })
+    assert _entries(model("m", supported_endpoints=["ws:/responses"]))["m"].model.endpoints == frozenset(
+        {"chat/completions"}
+    )
 
 
 def test_multipliers() -> None:
@@ -85,7 +85,7 @@ ANY = st.recursive(
             inner,
         )
     ),
-    max_leaves=20,
+    max_leaves=12,
 )
 
 

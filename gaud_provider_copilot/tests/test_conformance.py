@@ -15,7 +15,8 @@ from gaud_core.testing import (
 )
 from gaud_provider_copilot import Copilot
 
-from .github import ScriptedGitHub, model
+from .answering import model
+from .github import ScriptedGitHub
 
 EDITOR = frozenset(
     {"api_version", "client_id", "discover_interval_secs", "editor_version", "initiator", "integration_id"}

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from gaud_core import Quota
 from gaud_provider_copilot.quota import free_quotas, quotas_from, quotas_in_headers
 
-FAST = settings(max_examples=200, deadline=None)
+FAST = settings(max_examples=100, deadline=None)
 NAME = "premium_interactions"
 
 
