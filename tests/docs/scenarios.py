@@ -72,7 +72,8 @@ def play(folder: Path) -> Told:
         gauds = [main, *(start(folder / start.__name__, stack) for start in _SCENARIOS)]
         for gaud in gauds:
             _converse(gaud, told)
-        outputs = [pool.submit(command, *words) for words in _commands(folder, main)]
+        alone = {"GAUD_PLUGINS": "litellm"}  # as for somebody who has installed no other
+        outputs = [pool.submit(command, *words, **alone) for words in _commands(folder, main)]
         _requests(main, told)
         _people(main, told)
         _failures(main, upstream, told)
@@ -130,7 +131,7 @@ def _broken(folder: Path, stack: contextlib.ExitStack) -> Gaud:
     """One good section, one that names a provider that is not installed, one with mistakes."""
     upstream = stack.enter_context(litellm())
     more = '[providers.kiro]\n[providers.work]\nprovider = "litellm"\nurl = "localhost:4000"\n'
-    return _started(folder, stack, LITELLM.format(url=upstream.url) + more)
+    return _started(folder, stack, LITELLM.format(url=upstream.url) + more, GAUD_PLUGINS="litellm")
 
 
 def _json(folder: Path, stack: contextlib.ExitStack) -> Gaud:

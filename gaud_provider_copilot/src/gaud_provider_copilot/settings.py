@@ -39,6 +39,7 @@ class CopilotSettings:
         default="github.com",
         env="DOMAIN",
         help="Where the account is: github.com, or company.ghe.com with GitHub Enterprise.",
+        creates=True,
         check=_domain,
     )
     timeout_secs: float = option(
