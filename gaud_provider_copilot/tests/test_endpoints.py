@@ -119,7 +119,7 @@ def test_an_endpoint_that_the_model_is_not_served_on(
     """It is said where the model is, before anything is sent."""
     with pytest.raises(UpstreamRefused) as caught:
         world.send(endpoint, model, messages=USERS, input="Hi")
-    assert (caught.value.http_status, caught.value.error_code) == (400, "endpoint_not_supported")
+    assert (caught.value.http_status, caught.value.error_code) == (400, "endpoint_not_served")
     assert caught.value.message.endswith(cure)
     assert (world.upstream.calls, caught.value.unsent) == ([], True)
 

@@ -9,7 +9,7 @@ from gaud_provider_copilot.refusals import OLD_CLIENT, QUOTA
 __all__ = ["MODEL_POLICY", "WRONG_ENDPOINT", "cure"]
 
 MODEL_POLICY = "model_policy"
-WRONG_ENDPOINT = "endpoint_not_supported"
+WRONG_ENDPOINT = "endpoint_not_served"
 
 _FEATURES = "https://github.com/settings/copilot/features"
 _ACCOUNT = "https://github.com/settings/copilot"
