@@ -72,6 +72,8 @@ class ScriptedGitHub:
     """Exchanges of a login that was exchanged before."""
     initiators: list[str] = attrs.field(factory=list)
     given: list[str] = attrs.field(factory=list)
+    down: int = 0
+    """How many more exchanges fail with a page of HTML."""
     exchangeable: bool = True
     """Whether logins are by an app that may exchange them."""
     _made: int = 0
@@ -186,6 +188,9 @@ class ScriptedGitHub:
         return login if scheme == "token" and login in self._logins else ""
 
     def _exchange(self, seen: Seen) -> Answer:
+        if self.down:
+            self.down -= 1
+            return Answer.html("<html>Unicorn!</html>", 503)
         login = self._login(seen)
         if not login:
             return self._github(401, "Bad credentials")

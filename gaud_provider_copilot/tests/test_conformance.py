@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Mapping
+from pathlib import Path
 from typing import Any
 
-from gaud_core import Token
+from platformdirs import user_data_path
+
+from gaud_core import Token, TokenStore
 from gaud_core.testing import (
     Answer,
     HTTPProviderTests,
@@ -76,3 +80,8 @@ class TestCopilotLive(LiveProviderTests):
 
     provider = Copilot
     model = "gpt-4o"
+
+    def live_token(self) -> Token | None:
+        """GitHub's token does not change when it is exchanged, so that a copy harms nobody."""
+        folder = os.environ.get("GAUD_DATA_DIR") or user_data_path("gaud", appauthor=False)
+        return TokenStore(Path(folder) / "copilot" / "token.json").load()

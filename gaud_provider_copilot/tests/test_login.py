@@ -153,6 +153,13 @@ def test_a_login_that_is_cancelled(shell: Shell) -> None:
     assert shell.token() is None
 
 
+def test_github_fails_for_a_moment(shell: Shell) -> None:
+    """The person need not begin anew."""
+    shell.github.decision, shell.github.down = "approved", 2
+    ran = shell.run("login", "copilot")
+    assert (ran.code, ran.err, shell.github.exchanges) == (0, "", 1)
+
+
 def test_an_account_without_copilot(shell: Shell) -> None:
     """It is said at once, with the page where that can be changed, and nothing is kept."""
     shell.github.decision = "approved"

@@ -96,6 +96,10 @@ async def test_a_long_refusal_is_cut() -> None:
     [
         (UpstreamRefused("", status=429, code="insufficient_quota"), "whole again on 2026-12-01."),
         (UpstreamRefused("", status=400, code="client_not_supported"), "providers.work.editor_version"),
+        (
+            UpstreamRefused("Unsupported parameter: 'max_tokens'", code="unsupported_parameter"),
+            "providers.work.max_completion_tokens_for",
+        ),
         (UpstreamRefused("", status=403, code="no_copilot_access"), "Sign up for Copilot at https://"),
         (
             UpstreamRefused("", status=403, code="model_policy"),

@@ -72,8 +72,7 @@ def play(folder: Path) -> Told:
         gauds = [main, *(start(folder / start.__name__, stack) for start in _SCENARIOS)]
         for gaud in gauds:
             _converse(gaud, told)
-        alone = {"GAUD_PLUGINS": "litellm"}  # as for somebody who has installed no other
-        outputs = [pool.submit(command, *words, **alone) for words in _commands(folder, main)]
+        outputs = [pool.submit(_command, *words) for words in _commands(folder, main)]
         _requests(main, told)
         _people(main, told)
         _failures(main, upstream, told)
@@ -84,6 +83,11 @@ def play(folder: Path) -> Told:
     for gaud in gauds:  # they have stopped, and said so
         told.hear(gaud.log)
     return told
+
+
+def _command(folder: Path, *words: str) -> str:
+    """Run a command as somebody does who has installed no provider but LiteLLM."""
+    return command(folder, *words, GAUD_PLUGINS="litellm")
 
 
 def _hello(seen: Seen) -> Answer:

@@ -39,6 +39,8 @@ def cure(failure: ProviderError, name: str, resets_at: str) -> str | None:
         return f"Raise providers.{name}.editor_version and plugin_version to those of a current VS Code."
     if code == OTHER_APP:
         return f"Log in without taking over another program's login: gaud login {name}"
+    if code == "unsupported_parameter" and "max_tokens" in failure.message:
+        return f"Add the model to providers.{name}.max_completion_tokens_for."
     return _BY_CODE.get(code) or _by_kind(failure, name)
 
 

@@ -49,6 +49,7 @@ __all__ = ["Copilot"]
 _INSIDE = ("x-quota-snapshot-", "x-copilot-", "x-usage-ratelimit-", "copilot-edits-session")
 _LONGEST_WHOLE = 32 * 1024 * 1024
 _DOUBT_SECS = 1500.0
+_PAUSES_SECS = (1.0, 4.0)
 
 
 class Copilot(LoginProvider[CopilotSettings]):
@@ -69,6 +70,11 @@ class Copilot(LoginProvider[CopilotSettings]):
         self._quotas: dict[str, Quota] = {}
         self._rest = Rest()
         self._doubted_at = float("-inf")
+
+    async def start(self) -> None:
+        """Make the client for questions in a thread: loading the certificates would hold everybody up."""
+        await super().start()
+        await asyncio.to_thread(self.ctx.http)
 
     async def login(self, screen: Screen) -> Token:
         """Log in by a code that the person types in at GitHub."""
@@ -151,7 +157,7 @@ class Copilot(LoginProvider[CopilotSettings]):
     async def _first_exchange(self, login: Secret, screen: Screen) -> Token:
         """See whether the login is worth anything before it is kept."""
         try:
-            token = await self._exchange(login)
+            token = await self._exchange_patiently(login)
         except ProviderError as failure:
             hint = self.explain(failure) if failure.http_status == 403 else None
             raise LoginFailed(" ".join(filter(None, (failure.message, hint)))) from None
@@ -159,6 +165,17 @@ class Copilot(LoginProvider[CopilotSettings]):
         if account:
             screen.say(f"The account is {account}, at {self.hosts.domain}.")
         return token
+
+    async def _exchange_patiently(self, login: Secret) -> Token:
+        """Try again when the network fails: else the person would have to begin anew."""
+        for pause in _PAUSES_SECS:
+            try:
+                return await self._exchange(login)
+            except ProviderError as failure:
+                if failure.http_status < 500:
+                    raise
+                await self.sleep(pause)
+        return await self._exchange(login)
 
     async def _account(self, login: Secret) -> str:
         """Give the account's name; a login is good without it."""
