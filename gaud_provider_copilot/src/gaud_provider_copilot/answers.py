@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import msgspec
@@ -16,7 +16,15 @@ import msgspec
 from gaud_core import Call, ProviderError, UpstreamFailed
 from gaud_provider_copilot.words import sentence
 
-__all__ = ["BROKEN_OFF", "REASONING", "error_of", "mended", "objects", "with_reasoning_content"]
+__all__ = [
+    "BROKEN_OFF",
+    "REASONING",
+    "error_of",
+    "mended",
+    "objects",
+    "with_defaults",
+    "with_reasoning_content",
+]
 
 REASONING = ("reasoning_text", "cot_summary", "thinking")
 """What Copilot calls what others call `reasoning_content`."""
@@ -73,8 +81,8 @@ def mended(raw: bytes, call: Call) -> bytes:
         raise UpstreamFailed("Copilot answered without any choice.")
     merged = [_merged(choices)] if _is_split(choices, call) else choices
     head = {"id": f"chatcmpl-{call.id}", "object": "chat.completion", "created": int(time.time())}
-    told = {name: value for name, value in answer.items() if value is not None}
-    whole = {**head, "model": call.model, **told, "choices": [_filled(c, at) for at, c in enumerate(merged)]}
+    whole = with_defaults(answer, {**head, "model": call.model})
+    whole["choices"] = [_filled(choice, at) for at, choice in enumerate(merged)]
     return json.dumps(whole, ensure_ascii=True, separators=(",", ":")).encode()
 
 
@@ -90,6 +98,11 @@ def error_of(error: Any) -> ProviderError:
 def objects(value: Any) -> list[dict[str, Any]]:
     """Give the objects of what should be a list of them."""
     return [each for each in value if isinstance(each, dict)] if isinstance(value, list) else []
+
+
+def with_defaults(members: Mapping[str, Any], defaults: Mapping[str, Any]) -> dict[str, Any]:
+    """Fill in what is missing or null; all else stays."""
+    return {**members, **{name: value for name, value in defaults.items() if members.get(name) is None}}
 
 
 def with_reasoning_content(message: dict[str, Any]) -> dict[str, Any]:
@@ -149,7 +162,7 @@ def _filled(choice: dict[str, Any], at: int) -> dict[str, Any]:
         message["tool_calls"] = [
             {"type": "function", **tool} if isinstance(tool, dict) else tool for tool in tools
         ]
-    message = {"role": "assistant", "content": None if tools else "", **message}
+    message = {"content": None if tools else "", **with_defaults(message, {"role": "assistant"})}
     index = choice.get("index")
     reason = choice.get("finish_reason") or ("tool_calls" if tools else "stop")
     if reason == "error":

@@ -239,8 +239,8 @@ class Copilot(LoginProvider[CopilotSettings]):
         self._doubted_at = now
         try:
             token = await self.token(refused=await self.token())
-        except ProviderError:
-            if reply.status == 402:
+        except BaseException as failure:
+            if reply.status == 402 and isinstance(failure, ProviderError):
                 return reply
             await reply.aclose()
             raise

@@ -16,6 +16,7 @@ from gaud_provider_copilot.answers import (
     REASONING,
     error_of,
     objects,
+    with_defaults,
     with_reasoning_content,
 )
 
@@ -123,8 +124,8 @@ class _Mender:
         if not choices and not chunk.get("usage"):
             return None if chunk.keys() <= _NOTHING_MORE else {**chunk, "choices": []}
         head = {"id": f"chatcmpl-{self.call.id}", "object": "chat.completion.chunk", "created": self.created}
-        told = {name: value for name, value in chunk.items() if value is not None or name == "usage"}
-        return {**head, "model": self.call.model, **told, "choices": [self._choice(c) for c in choices]}
+        whole = with_defaults(chunk, {**head, "model": self.call.model})
+        return {**whole, "choices": [self._choice(choice) for choice in choices]}
 
     def _choice(self, choice: dict[str, Any]) -> dict[str, Any]:
         if choice.get("finish_reason") == "error":
