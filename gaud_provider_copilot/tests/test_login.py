@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import signal
+import socket
 import stat
 import subprocess
 import sys
@@ -14,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 import attrs
+import httpx
 import pytest
 
 from gaud_core.testing import ScriptedUpstream
@@ -186,6 +188,44 @@ def test_the_editors_login(shell: Shell) -> None:
     assert (ran.code, ran.err, "TEST-" in ran.out) == (0, "", False)
     assert shell.token()["refresh_token"] == login
     assert (path.read_bytes(), shell.shows_no_secret(ran)) == (before, True)
+
+
+@pytest.fixture
+def address(shell: Shell) -> Iterator[str]:
+    """A Gaud that serves, in a process of its own, with somebody logged in."""
+    shell.github.decision = "approved"
+    assert shell.run("login", "copilot").code == 0
+    with socket.create_server(("127.0.0.1", 0)) as probe:
+        port = probe.getsockname()[1]
+    config = shell.folder / "llm-proxy.toml"
+    config.write_text(f"{config.read_text()}[auth]\nenabled = false\n[server]\nport = {port}\n")
+    process = shell.begin("serve")
+    try:
+        assert process.stderr is not None
+        while "copilot is ready" not in process.stderr.readline():
+            assert process.poll() is None
+        yield f"http://127.0.0.1:{port}"
+    finally:
+        process.send_signal(signal.SIGINT)
+        process.communicate(timeout=20)
+
+
+def test_a_gaud_that_runs(shell: Shell, address: str) -> None:
+    """It calls with the login, tells `gaud providers` what is left, and after the logout calls no more."""
+
+    def ask() -> httpx.Response:
+        told = {"model": "copilot:gpt-5", "messages": [{"role": "user", "content": "Hi"}]}
+        return httpx.post(f"{address}/v1/chat/completions", json=told, trust_env=False)
+
+    assert ask().json()["choices"][0]["message"]["content"] == "Hello!"
+    assert "copilot: premium_interactions: 299.1 of 300 left, whole again on 2026-12-01" in (
+        shell.run("providers").out
+    )
+    assert shell.run("logout", "copilot").code == 0
+    refused = ask()
+    assert (refused.status_code, refused.json()["error"]["code"]) == (401, "login_required")
+    assert refused.headers["x-gaud-hint"] == "Run: gaud login copilot"
+    assert shell.github.refusals == []
 
 
 def test_two_accounts(shell: Shell) -> None:
