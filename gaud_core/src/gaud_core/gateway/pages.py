@@ -196,7 +196,7 @@ def _config_object(state: LiveState, *, known: bool) -> dict[str, Any]:
 def _broken_object(name: str, reason: str) -> dict[str, Any]:
     nothing = {"breaker": "closed", "models": 0, "latency_ms": None}
     state = {"name": name, "provider": None, "stage": "broken", "healthy": False, "detail": reason}
-    return {**state, **nothing, "last_error": reason, "last_error_at": None, "warnings": []}
+    return {**state, **nothing, "last_error": reason, "last_error_at": None, "quotas": [], "warnings": []}
 
 
 async def _knows_key(gateway: Gateway, request: Request) -> bool:
