@@ -86,7 +86,7 @@ clean: ## Remove the environments and everything that tools left behind
 	@$(choose_python); "$$python" -m venv .venv
 	$(call step,Preparing .venv,$(bin)/python -m pip install -c constraints.txt pip)
 	$(call step,Installing Gaud and its tools into .venv,$(bin)/python -m pip install -c constraints.txt \
-	  --build-constraint constraints.txt -e "./gaud_core[testing]" -e ./gaud_provider_copilot -e ./gaud_provider_litellm --group dev)
+	  --build-constraint constraints.txt -e "./gaud_core[testing]" -e ./gaud_provider_copilot -e ./gaud_provider_kiro -e ./gaud_provider_litellm --group dev)
 	@touch $@
 
 .venv-litellm/installed: constraints-litellm.txt

@@ -13,6 +13,7 @@ from typing import Any
 
 from gaud_core.settings import OptionInfo, describe
 from gaud_provider_copilot import CopilotSettings
+from gaud_provider_kiro import KiroSettings
 from gaud_provider_litellm import LiteLLMSettings
 
 __all__ = ["TABLES", "blocks", "settings_table", "with_tables"]
@@ -22,6 +23,7 @@ BLOCK = re.compile(r"(<!-- settings:begin (\S+ )?-->\n).*?(<!-- settings:end -->
 
 TABLES: Mapping[str, type] = {
     "providers.copilot": CopilotSettings,
+    "providers.kiro": KiroSettings,
     "providers.litellm": LiteLLMSettings,
 }
 """The settings class of each section; a block without a section's name is `providers.litellm`."""

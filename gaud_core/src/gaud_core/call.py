@@ -143,6 +143,10 @@ class Usage:
     Tokens read from a cache and tokens written to one are part of the input, reasoning is part of the output.
     Where something else than tokens is counted, `quantity` says how many of `unit`: images, seconds,
     characters or searches.
+
+    With `estimated` nobody has counted: the answer says so, and so does the source of the cost in the books.
+    `milliunits` is what the call has taken of its account's allowance, where only its end tells that; `extra`
+    are more members for the answer's `usage`.
     """
 
     input_tokens: int = 0
@@ -153,6 +157,9 @@ class Usage:
     cache_write_tokens: int = 0
     quantity: int = 0
     unit: str = ""
+    estimated: bool = False
+    milliunits: int | None = None
+    extra: Mapping[str, Any] = attrs.field(factory=dict, hash=False)
 
 
 @attrs.frozen

@@ -107,7 +107,8 @@ class Booking:
 
     def _milliunits(self) -> int | None:
         """Give what was taken of the account's allowance; a refusal takes nothing, and None is unknown."""
-        told = self.outcome.milliunits
+        usage = self.outcome.usage
+        told = self.outcome.milliunits if usage is None or usage.milliunits is None else usage.milliunits
         if told is None and self.price is not None:
             told = self.price.milliunits
         return 0 if told and self.outcome.was_free else told

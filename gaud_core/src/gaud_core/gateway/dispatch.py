@@ -155,6 +155,7 @@ def _described(outcome: Outcome) -> dict[str, Any]:
     fields: dict[str, Any] = {}
     if outcome.usage is not None:
         fields |= {"in": outcome.usage.input_tokens, "out": outcome.usage.output_tokens}
+        fields |= {"estimated": True} if outcome.usage.estimated else {}
     if outcome.error is not None:
         fields |= {"error": outcome.error.message, "hint": outcome.hint}
     return fields
