@@ -142,11 +142,7 @@ def _bare(folder: Path, stack: contextlib.ExitStack) -> Gaud:
 def _broken(folder: Path, stack: contextlib.ExitStack) -> Gaud:
     """One good section, one that names a provider that is not installed, one with mistakes."""
     upstream = stack.enter_context(litellm())
-    more = '[providers.gemini]
-[providers.work]
-provider = "litellm"
-url = "localhost:4000"
-'
+    more = '[providers.gemini]\n[providers.work]\nprovider = "litellm"\nurl = "localhost:4000"\n'
     return _started(folder, stack, LITELLM.format(url=upstream.url) + more, GAUD_PLUGINS="litellm")
 
 
