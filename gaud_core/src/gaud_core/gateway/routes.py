@@ -21,7 +21,7 @@ from gaud_core.gateway.instance import Instance
 from gaud_core.gateway.intake import read_body
 from gaud_core.gateway.limits import limit_headers
 from gaud_core.gateway.outcome import Outcome
-from gaud_core.gateway.presence import ClientLeft, Presence, Receive
+from gaud_core.gateway.presence import LEAVING, ClientLeft, Presence, Receive
 from gaud_core.gateway.registry import Route
 from gaud_core.gateway.relay import relay
 from gaud_core.ledger import Admission, prompt_tokens, worst_of
@@ -61,7 +61,7 @@ class CallRoute:
             outgoing = self.dialect.prepare(body.with_model(route.model))
             call = Call(exchange.id, self.endpoint, route.model, outgoing, headers, identity.user_id)
             leaving_ends = self.gateway.config.ledger.on_disconnect == "cancel"
-            async with Presence(receive, cancels=leaving_ends) as presence:
+            async with Presence(receive, cancels=leaving_ends, leaving=scope.get(LEAVING)) as presence:
                 booking = await self._book(call, route, identity, presence, exchange)
                 await self._forward(call, route.instance, _Client(body, send, booking))
         except ClientLeft:

@@ -1,9 +1,9 @@
 """The way of a batch that need not wait: on the event loop itself, with a connection of its own.
 
-Handing an order to a thread and its answer back costs more than what the thread does, and while both run they take
-Python's lock from each other at every system call. A write to SQLite's log is a copy into the page cache; so
-whatever can be written at once is, and only what would wait goes to the thread: for another writer's lock, for a
-disk that is slow or full, for the log to be carried over into the file.
+Handing an order to a thread and its answer back costs a good part of what the thread does, and while both
+run they take Python's lock from each other at every system call. A write to SQLite's log is a copy into the
+page cache; so whatever can be written at once is, and only what would wait goes to the thread: for another
+writer's lock, for a disk that is slow or full, for the log to be carried over into the file.
 """
 
 from __future__ import annotations
@@ -64,5 +64,3 @@ class Shortcut:
         self._slow = self._slow + 1 if seconds > _SLOW_SECS else 0
         if self._slow >= _SLOW_ONES:
             self._slow, self._detour_until = 0, self.clock() + _DETOUR_SECS
-
-

@@ -108,7 +108,7 @@ class HastyConnection:
 
 
 def checkpoint(engine: Engine) -> None:
-    """Carry the log over into the file. It waits for the disk, but holds up no writer unless the log is long."""
+    """Carry the log over into the file; waits for the disk, but holds up writers only if the log is long."""
     with contextlib.closing(engine.raw_connection()) as pooled:
         carry = "PRAGMA wal_checkpoint(PASSIVE)"
         _, pages, _ = pooled.cursor().execute(carry).fetchone()

@@ -1,6 +1,7 @@
 """A small HTTP/1.1 client for the relay: bytes in, bytes out, one pool for each provider instance.
 
-`pool.py` keeps connections, `connection.py` is one of them, `answer.py` what comes back, `request.py` what goes out.
+`pool.py` keeps connections, `connection.py` is one of them, `request.py` what goes out and `answer.py` what
+comes back.
 """
 
 from __future__ import annotations
