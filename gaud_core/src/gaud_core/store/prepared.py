@@ -56,7 +56,7 @@ def translated(error: Exception, sql: str, dialect: Dialect) -> BaseException:
 
 
 def _binder(order: Sequence[str] | None, fixed: Values) -> Callable[[Values], Any]:
-    """Turn named values into the driver's parameters; `fixed` are those that the statement holds."""
+    """Give what turns named values into the driver's parameters; `fixed` are those of the statement."""
     if order is None:
         return lambda values: {**fixed, **values}
     if len(order) > 1 and all(fixed[name] is None for name in order):

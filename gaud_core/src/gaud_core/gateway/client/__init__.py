@@ -1,6 +1,6 @@
 """A small HTTP/1.1 client for the relay: bytes in, bytes out, one pool for each provider instance.
 
-`pool.py` keeps connections, `connection.py` is one of them, `request.py` what goes out and `answer.py` what
+`pool.py` keeps connections, `connection.py` is one of them, `request.py` is what goes out, `answer.py` what
 comes back.
 """
 

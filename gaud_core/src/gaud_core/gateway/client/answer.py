@@ -63,7 +63,7 @@ class Answer:
             await self._wait(deadline)
 
     async def read(self, deadline: float) -> bytes:
-        """Wait for something and give all there is; nothing at the end. Raises Broken or TimeoutError."""
+        """Give all that has come since the last time, nothing at the end; raises Broken or TimeoutError."""
         while not self._pieces:
             if self.error is not None:
                 raise self.error
