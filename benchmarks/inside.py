@@ -44,7 +44,7 @@ async def served(folder: Path) -> AsyncIterator[tuple[int, str]]:
     listening = socket.create_server(("127.0.0.1", 0))
     server = uvicorn.Server(server_settings(app, config.server))
     running = asyncio.create_task(server.serve(sockets=[listening]))
-    while not server.started:
+    while not server.started:  # noqa: ASYNC110  uvicorn has no event for it
         await asyncio.sleep(0.01)
     try:
         yield listening.getsockname()[1], key

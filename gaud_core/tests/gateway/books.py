@@ -162,6 +162,7 @@ class Spoiler:
         self.store = store_of(gaud)
         engine = self.store.engine
         event.listen(engine, "connect", lambda driver, _: driver.execute("PRAGMA busy_timeout=50"))
+        event.listen(engine, "checkout", lambda driver, *_: driver.execute("PRAGMA query_only=OFF"))
         event.listen(engine, "begin", lambda connection: connection.exec_driver_sql(self.statement))
         engine.dispose()
         writer = gaud.gateway.ledger.writer
