@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import contextlib
 import json
+import math
 from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import Any
 
 import attrs
-from sqlalchemy import Connection, event, func, select, update
+from sqlalchemy import event, func, select, update
 
 from gaud_core import Model, Price
 from gaud_core.access import Budget, Door, KeyLimits, People
@@ -162,16 +163,11 @@ class Spoiler:
         self.store = store_of(gaud)
         engine = self.store.engine
         event.listen(engine, "connect", lambda driver, _: driver.execute("PRAGMA busy_timeout=50"))
-        event.listen(engine, "begin", _forget_spoiling, insert=True)
         event.listen(engine, "begin", lambda connection: connection.exec_driver_sql(self.statement))
         engine.dispose()
         writer = gaud.gateway.ledger.writer
+        writer._prune_at = math.inf  # it would leave the thread a connection that is spoiled before it begins
         writer.shortcut = _Spoiled(self.store, writer.books, spoiler=self)
-
-
-def _forget_spoiling(connection: Connection) -> None:
-    """Undo what an earlier transaction of the same connection has set, which would keep this from beginning."""
-    connection.connection.cursor().execute("PRAGMA query_only=OFF")
 
 
 @attrs.define(eq=False, kw_only=True)
