@@ -5,21 +5,26 @@ from __future__ import annotations
 import errno
 import logging
 import socket
-from collections.abc import Iterable, Sequence
+import sys
+from collections.abc import Iterable, Mapping, Sequence
 from contextlib import closing
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import attrs
 import click
 
 from gaud_core._version import __version__
 from gaud_core.cli.common import Setup, config_option, read_setup, secrets_of
-from gaud_core.cli.worker import make_server, run, signals_end_well
+from gaud_core.cli.fleet import Fleet, sockets_for
+from gaud_core.cli.worker import make_server, run, serve_as_worker, signals_end_well
 from gaud_core.config import env_prefix, network_problem
 from gaud_core.errors import ConfigError, GaudError, Problem
 from gaud_core.gateway.plugins import Plugin
 from gaud_core.observe.logs import set_up_logging
 from gaud_core.settings import OptionInfo, describe
+
+if TYPE_CHECKING:
+    from gaud_core.store import Store
 
 __all__ = ["command"]
 
@@ -32,9 +37,12 @@ log = logging.getLogger("gaud")
 @config_option
 @click.option("--host", help="Address to listen on, instead of server.host.")
 @click.option("--port", type=click.IntRange(0, 65535), help="Port to listen on, instead of server.port.")
-def command(config_path: str | None, host: str | None, port: int | None) -> None:
+@click.option(
+    "--workers", type=click.IntRange(1, 256), help="Processes that serve, instead of server.workers."
+)
+def command(config_path: str | None, host: str | None, port: int | None, workers: int | None) -> None:
     """Start the gateway; Ctrl-C stops it after the running calls."""
-    setup = _with_flags(read_setup(config_path), host, port)
+    setup = _with_flags(read_setup(config_path), {"host": host, "port": port, "workers": workers})
     _refuse_useless(setup)
     config = setup.config
     set_up_logging(config.logging.level, as_json=config.logging.json, secrets=secrets_of(config))
@@ -45,15 +53,41 @@ def command(config_path: str | None, host: str | None, port: int | None) -> None
 
         store = open_store(config)
         made = bootstrap(store, config) if config.auth.enabled else None
-        app, server = make_server(setup, store)  # before the greeting: its imports take most of the start
-        with signals_end_well():
-            _tell(setup, listening, made)
-            run(server, app, listening)
+        if config.server.workers > 1:
+            store.close()  # each worker opens it for itself
+            code = _serve_together(setup, listening, made)
+        else:
+            code = _serve_alone(setup, store, listening, made)
         log.info("stopped")
+    sys.exit(code)
 
 
-def _with_flags(setup: Setup, host: str | None, port: int | None) -> Setup:
-    flags = {"host": host, "port": port}
+def _serve_alone(setup: Setup, store: Store, listening: socket.socket, made_key: str | None) -> int:
+    app, server = make_server(setup, store)  # before the greeting: its imports take most of the start
+    with signals_end_well():
+        _tell(setup, listening, made_key)
+        run(server, app, listening)
+    return 0
+
+
+def _serve_together(setup: Setup, listening: socket.socket, made_key: str | None) -> int:
+    """Serve in several processes; this one only looks after them."""
+    import gaud_core.app
+    import gaud_core.gateway.http_protocol  # noqa: F401  imported once, before the workers are forked
+
+    server = setup.config.server
+    listeners = sockets_for(listening, server.workers)
+    _tell(setup, listeners[0], made_key)
+    sys.stdout.flush()
+    fleet = Fleet(
+        server.workers,
+        lambda number, ready: serve_as_worker(setup, listeners[number], ready),
+        server.shutdown_secs,
+    )
+    return fleet.run()
+
+
+def _with_flags(setup: Setup, flags: Mapping[str, str | int | None]) -> Setup:
     configured: Any = setup.config.server
     try:
         server = attrs.evolve(configured, **{k: v for k, v in flags.items() if v is not None})

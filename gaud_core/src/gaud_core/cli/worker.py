@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
     from gaud_core.store import Store
 
-__all__ = ["Refusable", "make_server", "run", "server_settings", "signals_end_well"]
+__all__ = ["Refusable", "make_server", "run", "serve_as_worker", "server_settings", "signals_end_well"]
 
 _KEEP_ALIVE_SECS = 75  # longer than the pools of clients and proxies, so that they close first
 
@@ -66,6 +66,23 @@ def run(server: uvicorn.Server, app: Refusable, listening: socket.socket) -> Non
         if app.refusal is not None:
             raise app.refusal from None
         raise
+
+
+def serve_as_worker(setup: Setup, listening: socket.socket, ready: Callable[[], None]) -> None:
+    """Serve as one of several; `ready` is called when calls are taken."""
+    from gaud_core.store import open_store
+
+    app, server = make_server(setup, open_store(setup.config))
+    begin = server.startup
+
+    async def startup(sockets: list[socket.socket] | None = None) -> None:
+        await begin(sockets)
+        if server.started:
+            ready()
+
+    server.startup = startup  # type: ignore[method-assign]
+    with signals_end_well():
+        run(server, app, listening)
 
 
 @contextmanager

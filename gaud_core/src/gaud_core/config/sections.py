@@ -83,6 +83,9 @@ class Server:
     port: int = option(
         default=8400, help="Port to listen on; 0 takes a free one.", ge=0, le=65535, live=False
     )
+    workers: int = option(
+        default=1, help="Processes that serve; users, limits and books are common.", ge=1, le=256, live=False
+    )
     max_body_bytes: int = option(
         default=32 * 1024 * 1024, help="Longest request body that is accepted.", ge=1, unit="bytes"
     )
