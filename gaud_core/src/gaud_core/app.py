@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 import os
 from collections.abc import AsyncIterator, Awaitable, Callable, MutableMapping, Sequence
@@ -27,6 +28,7 @@ from gaud_core.gateway.pages import front_door, health, list_models, retrieve_mo
 from gaud_core.gateway.plugins import Plugin, discover, is_strict
 from gaud_core.gateway.routes import CallRoute
 from gaud_core.observe.exchanges import Exchanges
+from gaud_core.observe.metrics import Meter, keep_published, metrics_page
 from gaud_core.store import Store, open_store
 
 __all__ = ["create_app"]
@@ -35,28 +37,37 @@ log = logging.getLogger("gaud")
 
 
 def create_app(
-    config: Config, *, plugins: Sequence[Plugin] | None = None, store: Store | None = None
+    config: Config,
+    *,
+    plugins: Sequence[Plugin] | None = None,
+    store: Store | None = None,
+    meter: Meter | None = None,
 ) -> Starlette:
     """Build the application for a configuration; nothing is started before its lifespan begins.
 
     `plugins` are discovered when not given. The configured database is opened when no `store` is given.
+    Several workers give a `meter` each, on a common board.
     """
     found = discover(os.environ) if plugins is None else plugins
     opened = _open(config) if store is None else store
     gateway = Gateway(config, found, opened, strict=is_strict(os.environ))
+    counted = meter or Meter()
 
     @asynccontextmanager
     async def lifespan(app: Starlette) -> AsyncIterator[None]:
         await gateway.start()
+        publishing = asyncio.create_task(keep_published(counted))
         try:
             yield
         finally:
+            publishing.cancel()
+            counted.publish()
             await gateway.stop()
             opened.close()
 
     app = Starlette(
-        routes=list(_routes(gateway, opened)),
-        middleware=list(_middleware(config)),
+        routes=list(_routes(gateway, opened, counted)),
+        middleware=list(_middleware(config, counted)),
         exception_handlers={ApiError: _api_error, HTTPException: _http_error},
         lifespan=lifespan,
     )
@@ -73,13 +84,14 @@ def _open(config: Config) -> Store:
     return opened
 
 
-def _routes(gateway: Gateway, store: Store) -> Sequence[BaseRoute]:
+def _routes(gateway: Gateway, store: Store, meter: Meter) -> Sequence[BaseRoute]:
     calls = [(endpoint, CallRoute(gateway, endpoint)) for endpoint in ENDPOINTS]
     return [
         *(Route(f"/v1/{endpoint}", call, methods=["POST"]) for endpoint, call in calls),
         Route("/v1/models", list_models(gateway)),
         Route("/v1/models/{model:path}", retrieve_model(gateway)),
         Route("/health", health(gateway)),
+        Route("/metrics", metrics_page(gateway, meter)),
         Route("/", front_door(gateway)),
         *admin_routes(Desk(People(store), store, _administrator(gateway))),
     ]
@@ -94,7 +106,7 @@ def _administrator(gateway: Gateway) -> Callable[[MutableMapping[str, Any]], Awa
     return administrator
 
 
-def _middleware(config: Config) -> Sequence[Middleware]:
+def _middleware(config: Config, meter: Meter) -> Sequence[Middleware]:
     origins = list(config.server.cors_origins)
     cors = Middleware(
         CORSMiddleware,
@@ -103,7 +115,8 @@ def _middleware(config: Config) -> Sequence[Middleware]:
         allow_headers=["*"],
         expose_headers=["x-request-id", "retry-after", "x-gaud-hint", *LIMIT_HEADERS],
     )
-    return [Middleware(Exchanges), *([cors] if origins else [])]
+    calls = {f"/v1/{endpoint}": endpoint for endpoint in ENDPOINTS}
+    return [Middleware(Exchanges, meter=meter, calls=calls), *([cors] if origins else [])]
 
 
 async def _api_error(request: Request, error: Exception) -> Response:

@@ -60,7 +60,12 @@ def read_setup(config_path: str | None) -> Setup:
 
 def secrets_of(config: Config) -> Iterator[str]:
     """Give every secret of a configuration, so that the log can mask it."""
-    holders = [config.auth, config.database, *(instance.settings for instance in config.instances.values())]
+    holders = [
+        config.auth,
+        config.database,
+        config.metrics,
+        *(instance.settings for instance in config.instances.values()),
+    ]
     for holder in holders:
         if holder is not None and attrs.has(type(holder)):
             values = (getattr(holder, field.name) for field in attrs.fields(type(holder)))

@@ -1,7 +1,7 @@
 """Several workers behind one port: started one after the other, restarted when they die, stopped together.
 
-The workers are forks: what was imported and read before is shared, and nothing is opened before. On Linux each
-has a listening socket of its own, and the kernel deals the connections out evenly; this process keeps all of
+The workers are forks: what was imported and read before is shared, and nothing is opened before. On Linux
+each has a listening socket of its own, and the kernel deals the connections out; this process keeps all of
 them open, so that connections wait, and are not refused, while a worker is replaced.
 """
 
@@ -78,6 +78,8 @@ class Fleet:
     count: int
     serve: Callable[[int, Ready], None]
     shutdown_secs: float
+    lost: Callable[[int], None] = lambda number: None
+    """Hears of a worker that has died, before another one takes its place."""
     clock: Callable[[], float] = time.monotonic
     _workers: list[_Worker] = attrs.field(init=False)
     _stopping: bool = False
@@ -181,6 +183,7 @@ class Fleet:
     def _lost(self, worker: _Worker, code: int) -> None:
         lived = self.clock() - worker.born
         served = worker.ready == -1
+        self.lost(worker.number)
         worker.pid = 0
         if not served:
             os.close(worker.ready)

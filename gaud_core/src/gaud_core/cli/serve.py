@@ -15,7 +15,7 @@ import click
 
 from gaud_core._version import __version__
 from gaud_core.cli.common import Setup, config_option, read_setup, secrets_of
-from gaud_core.cli.fleet import Fleet, sockets_for
+from gaud_core.cli.fleet import Fleet, Ready, sockets_for
 from gaud_core.cli.worker import make_server, run, serve_as_worker, signals_end_well
 from gaud_core.config import env_prefix, network_problem
 from gaud_core.errors import ConfigError, GaudError, Problem
@@ -74,17 +74,18 @@ def _serve_together(setup: Setup, listening: socket.socket, made_key: str | None
     """Serve in several processes; this one only looks after them."""
     import gaud_core.app
     import gaud_core.gateway.http_protocol  # noqa: F401  imported once, before the workers are forked
+    from gaud_core.observe.metrics import Board, Meter
 
     server = setup.config.server
     listeners = sockets_for(listening, server.workers)
     _tell(setup, listeners[0], made_key)
     sys.stdout.flush()
-    fleet = Fleet(
-        server.workers,
-        lambda number, ready: serve_as_worker(setup, listeners[number], ready),
-        server.shutdown_secs,
-    )
-    return fleet.run()
+    board = Board(server.workers)
+
+    def serve(number: int, ready: Ready) -> None:
+        serve_as_worker(setup, listeners[number], ready, Meter(board, number))
+
+    return Fleet(server.workers, serve, server.shutdown_secs, board.forget_gauges).run()
 
 
 def _with_flags(setup: Setup, flags: Mapping[str, str | int | None]) -> Setup:

@@ -18,6 +18,7 @@ from gaud_core.errors import ConfigError
 if TYPE_CHECKING:
     import uvicorn
 
+    from gaud_core.observe.metrics import Meter
     from gaud_core.store import Store
 
 __all__ = ["Refusable", "make_server", "run", "serve_as_worker", "server_settings", "signals_end_well"]
@@ -25,13 +26,13 @@ __all__ = ["Refusable", "make_server", "run", "serve_as_worker", "server_setting
 _KEEP_ALIVE_SECS = 75  # longer than the pools of clients and proxies, so that they close first
 
 
-def make_server(setup: Setup, store: Store) -> tuple[Refusable, uvicorn.Server]:
+def make_server(setup: Setup, store: Store, meter: Meter | None = None) -> tuple[Refusable, uvicorn.Server]:
     """Build the application and the server that will serve it."""
     import uvicorn
 
     from gaud_core.app import create_app
 
-    app = Refusable(create_app(setup.config, plugins=setup.plugins, store=store))
+    app = Refusable(create_app(setup.config, plugins=setup.plugins, store=store, meter=meter))
     return app, uvicorn.Server(server_settings(app, setup.config.server))
 
 
@@ -68,11 +69,11 @@ def run(server: uvicorn.Server, app: Refusable, listening: socket.socket) -> Non
         raise
 
 
-def serve_as_worker(setup: Setup, listening: socket.socket, ready: Callable[[], None]) -> None:
+def serve_as_worker(setup: Setup, listening: socket.socket, ready: Callable[[], None], meter: Meter) -> None:
     """Serve as one of several; `ready` is called when calls are taken."""
     from gaud_core.store import open_store
 
-    app, server = make_server(setup, open_store(setup.config))
+    app, server = make_server(setup, open_store(setup.config), meter)
     begin = server.startup
 
     async def startup(sockets: list[socket.socket] | None = None) -> None:

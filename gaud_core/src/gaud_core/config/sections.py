@@ -20,6 +20,7 @@ __all__ = [
     "Database",
     "Ledger",
     "Logging",
+    "Metrics",
     "Server",
     "TLSClientCert",
 ]
@@ -234,6 +235,17 @@ class Budget:
     )
 
 
+@settings
+class Metrics:
+    """Settings of [metrics]."""
+
+    key: Secret | None = option(
+        default=None,
+        help="Key that opens /metrics and nothing else, for Prometheus; an administrator's opens it too.",
+        check=header_safe,
+    )
+
+
 SECTIONS: Final[Mapping[str, type]] = MappingProxyType(
     {
         "server": Server,
@@ -245,6 +257,7 @@ SECTIONS: Final[Mapping[str, type]] = MappingProxyType(
         "database": Database,
         "ledger": Ledger,
         "budget": Budget,
+        "metrics": Metrics,
     }
 )
 """By name; a dot stands for a section inside another one."""

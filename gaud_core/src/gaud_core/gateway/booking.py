@@ -48,6 +48,7 @@ class Booking:
     def _settlement(self) -> Settlement:
         status, error = self._ending()
         cost, source = self._cost()
+        self.exchange.cost_nanos = cost
         usage = self._counted() or (_NOTHING if self.outcome.was_free else None)
         first_byte = self.exchange.fields.get("first_byte_ms")
         return Settlement(

@@ -27,6 +27,9 @@ class Exchange:
     begun: float = attrs.field(factory=time.perf_counter)
     status: int = 0
     fields: dict[str, Any] = attrs.field(factory=dict)
+    model: str = ""
+    """The model as the metrics name it: one that is listed, or `other`."""
+    cost_nanos: int | None = None
     headers: list[tuple[bytes, bytes]] = attrs.field(factory=list)
     """What the answer is to carry of the caller's limits, whatever the answer becomes."""
 

@@ -33,7 +33,8 @@ class LimitedProtocol(HttpToolsProtocol):
     def on_message_begin(self) -> None:
         """Let the request hear when its client leaves, without a task that waits for it."""
         super().on_message_begin()
-        self.scope[LEAVING] = self._leaving  # type: ignore[typeddict-unknown-key]
+        scope: dict[str, Any] = self.scope  # type: ignore[assignment]
+        scope[LEAVING] = self._leaving
 
     def connection_lost(self, exc: Exception | None) -> None:
         """Tell whoever still works for this client."""

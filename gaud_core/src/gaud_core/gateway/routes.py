@@ -73,6 +73,7 @@ class CallRoute:
         """Write the call into the books before it goes out; the reason against it is an ApiError."""
         config, instance = self.gateway.config, route.instance
         model = instance.by_id.get(route.model)
+        exchange.model = route.model if model else "other"
         price = model.price if model else None
         longest = model.max_output_tokens if model else None
         admission = Admission(

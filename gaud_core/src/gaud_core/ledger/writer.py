@@ -91,6 +91,11 @@ class Writer:
                 self._queue.put(waiting)
         return future
 
+    @property
+    def waiting(self) -> int:
+        """How many orders are not written yet."""
+        return self._queue.qsize() + len(self._pending) + len(self._deferred)
+
     def _drain(self) -> None:
         """Write what this turn of the event loop has brought, or give it to the thread if that would wait."""
         with self._gate:

@@ -76,7 +76,8 @@ class HastyConnection:
 
     def __init__(self, engine: Engine) -> None:
         self._connection = engine.connect()
-        self._driver: Any = self._connection.connection.dbapi_connection
+        driver: Any = self._connection.connection
+        self._driver = driver.dbapi_connection
         self._driver.execute("PRAGMA busy_timeout=0")
         self._driver.execute("PRAGMA wal_autocheckpoint=0")
 
@@ -109,12 +110,13 @@ class HastyConnection:
 
 def checkpoint(engine: Engine) -> None:
     """Carry the log over into the file; waits for the disk, but holds up writers only if the log is long."""
+    carry = "PRAGMA wal_checkpoint(PASSIVE)"
     with contextlib.closing(engine.raw_connection()) as pooled:
-        carry = "PRAGMA wal_checkpoint(PASSIVE)"
-        _, pages, _ = pooled.cursor().execute(carry).fetchone()
+        cursor: Any = pooled.cursor()
+        _, pages, _ = cursor.execute(carry).fetchone()
         if pages > _LONGEST_LOG:
             with engine.connect() as blocking, blocking.begin():  # nobody adds to it meanwhile
-                pooled.cursor().execute(carry)
+                cursor.execute(carry)
 
 
 def _prepare(driver: sqlite3.Connection, _: object) -> None:
