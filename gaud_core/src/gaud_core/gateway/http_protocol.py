@@ -8,6 +8,7 @@ from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 from gaud_core.errors import ApiError, BadRequest
 from gaud_core.gateway.cork import Cork
+from gaud_core.gateway.delivery import DIRECTLY
 from gaud_core.gateway.exchange import Exchange
 from gaud_core.gateway.presence import LEAVING, Leaving
 
@@ -68,6 +69,9 @@ class LimitedProtocol(HttpToolsProtocol):
             return
         self._in_head, self._head_bytes = False, 0
         super().on_headers_complete()
+        if self.cycle is not None:
+            scope: dict[str, Any] = self.scope  # type: ignore[assignment]
+            scope[DIRECTLY] = self.cycle.send
 
     def on_body(self, body: bytes) -> None:
         """Ignore the body of a refused request."""

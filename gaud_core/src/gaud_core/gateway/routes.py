@@ -12,7 +12,7 @@ from gaud_core.call import Body, Call
 from gaud_core.errors import ApiError, BooksClosed, BudgetSpent, LimitReached
 from gaud_core.gateway.booking import CLIENT_LEFT, Booking
 from gaud_core.gateway.breaker import Permit
-from gaud_core.gateway.delivery import Delivery, Send
+from gaud_core.gateway.delivery import DIRECTLY, Delivery, Send
 from gaud_core.gateway.dialects import DIALECTS, Dialect, Passthrough
 from gaud_core.gateway.exchange import Exchange
 from gaud_core.gateway.gateway import Gateway
@@ -63,7 +63,8 @@ class CallRoute:
             leaving_ends = self.gateway.config.ledger.on_disconnect == "cancel"
             async with Presence(receive, cancels=leaving_ends, leaving=scope.get(LEAVING)) as presence:
                 booking = await self._book(call, route, identity, presence, exchange)
-                await self._forward(call, route.instance, _Client(body, send, booking))
+                client = _Client(body, send, scope.get(DIRECTLY, send), booking)
+                await self._forward(call, route.instance, client)
         except ClientLeft:
             exchange.status = CLIENT_LEFT
 
@@ -125,7 +126,7 @@ class CallRoute:
         booking = client.booking
         reply = await instance.guard.send(call)
         booking.exchange.fields["first_byte_ms"] = booking.exchange.elapsed_ms()
-        delivery = Delivery(client.send, booking.close)
+        delivery = Delivery(client.send, booking.close, client.directly)
         try:
             await relay(reply, self.dialect, self.dialect.watch(client.body), delivery, booking.outcome)
         finally:
@@ -139,6 +140,7 @@ class _Client:
 
     body: Body
     send: Send
+    directly: Send
     booking: Booking
 
 
