@@ -9,7 +9,7 @@ import sqlite3
 import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, TypeVar, cast
 
 from sqlalchemy import URL, Connection, Engine, Table, create_engine, event
 from sqlalchemy.dialects.sqlite import insert
@@ -72,12 +72,15 @@ def backup(engine: Engine, path: Path) -> None:
 
 
 class HastyConnection:
-    """A connection that waits for nobody, neither for the write lock nor for the log to be carried over."""
+    """A connection that waits for nobody, neither for the write lock nor for the log to be carried over.
+
+    To a prepared statement it looks like any other, and leads to the driver without a detour.
+    """
 
     def __init__(self, engine: Engine) -> None:
         self._connection = engine.connect()
         driver: Any = self._connection.connection
-        self._driver = driver.dbapi_connection
+        self._driver: sqlite3.Connection = driver.dbapi_connection
         self._driver.execute("PRAGMA busy_timeout=0")
         self._driver.execute("PRAGMA wal_autocheckpoint=0")
 
@@ -94,13 +97,18 @@ class HastyConnection:
                 return None
             raise
         try:
-            done = work(self._connection)
+            done = work(cast("Connection", self))
             driver.execute("COMMIT")
         except BaseException:
             with contextlib.suppress(sqlite3.Error):
                 driver.execute("ROLLBACK")
             raise
         return done
+
+    @property
+    def connection(self) -> sqlite3.Connection:
+        """The driver's."""
+        return self._driver
 
     def close(self) -> None:
         """Close it for good: nobody else wants a connection that is in such haste."""
