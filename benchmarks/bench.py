@@ -3,9 +3,9 @@
     make bench                 all of it, about 12 minutes
     make bench ARGS=--quick    a minute, to see that it works
 
-Every case drives all servers in turn with the same clients, again and again; what is told are medians over the
-rounds. CPU is user and system time of a gateway's processes. Added latency is against calling the upstream directly.
-Only ratios within one run count.
+Every case drives all servers in turn with the same clients, again and again; what is told are medians over
+the rounds. CPU is user and system time of a gateway's processes. Added latency is against calling the upstream
+directly. Only ratios within one run count.
 """
 
 from __future__ import annotations

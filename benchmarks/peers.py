@@ -25,7 +25,8 @@ daemon off; worker_processes 1; pid {folder}/nginx.pid; error_log {folder}/error
 events {{ worker_connections 4096; }}
 http {{
   access_log off; client_max_body_size 64m; client_body_buffer_size 4m; client_body_temp_path {folder}/body;
-  proxy_temp_path {folder}/proxy; fastcgi_temp_path {folder}/f; uwsgi_temp_path {folder}/u; scgi_temp_path {folder}/s;
+  proxy_temp_path {folder}/proxy; fastcgi_temp_path {folder}/f;
+  uwsgi_temp_path {folder}/u; scgi_temp_path {folder}/s;
   keepalive_requests 1000000000;
   upstream there {{ server 127.0.0.1:{upstream}; keepalive 512; keepalive_requests 1000000000; }}
   server {{
@@ -152,7 +153,7 @@ def echo(folder: Path) -> Iterator[Peer]:
 
 @contextlib.contextmanager
 def nginx(folder: Path, upstream: int) -> Iterator[Peer]:
-    """nginx as a plain reverse proxy: no keys, no limits, no books."""
+    """A plain reverse proxy: no keys, no limits, no books."""
     port = _free_port()
     config = folder / "nginx.conf"
     config.write_text(_NGINX.format(folder=folder, upstream=upstream, port=port))
@@ -184,7 +185,7 @@ def litellm(folder: Path, upstream: int, command: str) -> Iterator[Peer]:
 
 @contextlib.contextmanager
 def portkey(folder: Path, upstream: int, script: Path) -> Iterator[Peer]:
-    """Portkey's gateway: it relays to the host that a header names; it has no keys of its own and no books."""
+    """Portkey's gateway: it relays to the host that a header names, without keys and books of its own."""
     port = _free_port()
     host = f"127.0.0.1:{upstream}"
     node = shutil.which("node") or "node"

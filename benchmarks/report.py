@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import datetime
+import datetime as dt
 import platform
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -14,9 +14,10 @@ WHOLE_1, WHOLE_32 = "whole, 1 KB, 1 connection", "whole, 1 KB, 32 connections"
 STREAM_32 = "stream of 100 chunks, 32 connections"
 _COLOURS = {"Gaud": "#2563eb", "nginx": "#16a34a", "Portkey": "#d97706", "LiteLLM": "#b91c1c"}
 _CANNOT = (
-    "What the peers do not do in these set-ups: nginx knows no keys, limits or books; Portkey's gateway relays to "
-    "whatever host a header names and keeps no keys, limits or books; LiteLLM runs without a key and a database, so it "
-    "checks and books nothing. Gaud checks a key, its three limits and two budgets, and books every call twice."
+    "What the peers do not do in these set-ups: nginx knows no keys, limits or books; Portkey's gateway relays "
+    "to whatever host a header names and keeps no keys, limits or books; LiteLLM runs without a key and a "
+    "database, so it checks and books nothing. Gaud checks a key, its three limits and two budgets, and books "
+    "every call before it goes out and after it."
 )
 
 
@@ -62,9 +63,10 @@ def _machine() -> str:
             if "model name" in line
         ]
         model = f"{len(names)} × {names[0]}" if names else model
-    when = datetime.datetime.now(datetime.UTC).date()
+    when = dt.datetime.now(dt.UTC).date()
     system = f"{platform.system()} {platform.release().partition('-')[0]}"
-    return f"{when}, {model}, {system}, Python {platform.python_version()}. Clients and upstream run on the same cores."
+    python = f"Python {platform.python_version()}"
+    return f"{when}, {model}, {system}, {python}. Clients and upstream run on the same cores."
 
 
 def _table(case: str, results: Results) -> Iterator[str]:
@@ -108,7 +110,8 @@ def _targets(results: Results) -> Iterator[str]:
     yield f"| whole, 32: throughput ÷ Portkey's | ≥ 2 | {ratio(WHOLE_32, 'rate', 'Gaud', 'Portkey')} |"
     yield f"| streams, 32: throughput ÷ LiteLLM's | ≥ 40 | {ratio(STREAM_32, 'rate', 'Gaud', 'LiteLLM')} |"
     yield f"| streams, 32: CPU ÷ nginx's | ≤ 2.5 | {ratio(STREAM_32, 'cpu_ms', 'Gaud', 'nginx')} |"
-    yield f"| whole, 32: CPU ÷ a Starlette echo's | ≤ 5 | {ratio(WHOLE_32, 'cpu_ms', 'Gaud', 'Starlette echo')} |"
+    echo = ratio(WHOLE_32, "cpu_ms", "Gaud", "Starlette echo")
+    yield f"| whole, 32: CPU ÷ a Starlette echo's | ≤ 5 | {echo} |"
     if WHOLE_1 in results.seen:
         added = _added(WHOLE_1, "Gaud", results, ("p50", "p99"))
         theirs = _added(WHOLE_1, "LiteLLM", results, ("p50",))

@@ -115,8 +115,8 @@ class Target:
         extra = {"stream": True} if stream else {}
         body = json.dumps(fields | {"max_tokens": 100} | extra, separators=(",", ":")).encode()
         head = (
-            f"POST /v1/chat/completions HTTP/1.1\r\nhost: 127.0.0.1\r\nauthorization: Bearer {key}\r\n{headers}"
-            f"content-type: application/json\r\ncontent-length: {len(body)}\r\n\r\n"
+            f"POST /v1/chat/completions HTTP/1.1\r\nhost: 127.0.0.1\r\nauthorization: Bearer {key}\r\n"
+            f"{headers}content-type: application/json\r\ncontent-length: {len(body)}\r\n\r\n"
         )
         return cls(port, head.encode() + body)
 
