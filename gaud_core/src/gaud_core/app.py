@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 import os
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, MutableMapping, Sequence
@@ -30,6 +31,7 @@ from gaud_core.gateway.routes import CallRoute
 from gaud_core.observe.cors import LiveCORS
 from gaud_core.observe.exchanges import Exchanges
 from gaud_core.observe.logs import change_logging, mask_too
+from gaud_core.observe.metrics import Meter, keep_published, metrics_page
 from gaud_core.store import Store, open_store
 
 __all__ = ["create_app"]
@@ -41,28 +43,40 @@ log = logging.getLogger("gaud")
 
 
 def create_app(
-    config: Config, *, plugins: Sequence[Plugin] | None = None, store: Store | None = None
+    config: Config,
+    *,
+    plugins: Sequence[Plugin] | None = None,
+    store: Store | None = None,
+    meter: Meter | None = None,
 ) -> Starlette:
     """Build the application for a configuration; nothing is started before its lifespan begins.
 
     `plugins` are discovered when not given. The configured database is opened when no `store` is given.
+    Several workers give a `meter` each, on a common board.
     """
     found = discover(os.environ) if plugins is None else plugins
     opened = _open(config) if store is None else store
     gateway = Gateway(config, found, opened, strict=is_strict(os.environ))
+    counted = meter or Meter()
 
     @asynccontextmanager
     async def lifespan(app: Starlette) -> AsyncIterator[None]:
         await gateway.start()
+        publishing = asyncio.create_task(keep_published(counted))
         try:
             yield
         finally:
+            publishing.cancel()
+            counted.publish()
             await gateway.stop()
             opened.close()
 
     app = Starlette(
-        routes=list(_routes(gateway, opened)),
-        middleware=[Middleware(Exchanges), Middleware(LiveCORS, gateway=gateway)],
+        routes=list(_routes(gateway, opened, counted)),
+        middleware=[
+            Middleware(Exchanges, meter=counted, calls=_calls()),
+            Middleware(LiveCORS, gateway=gateway),
+        ],
         exception_handlers={ApiError: _api_error, HTTPException: _http_error},
         lifespan=lifespan,
     )
@@ -82,7 +96,7 @@ def _open(config: Config) -> Store:
     return opened
 
 
-def _routes(gateway: Gateway, store: Store) -> Sequence[BaseRoute]:
+def _routes(gateway: Gateway, store: Store, meter: Meter) -> Sequence[BaseRoute]:
     return [
         *_both([(one, CallRoute(gateway, one), ["POST"]) for one in _JSON]),
         *_both([(one, FormRoute(gateway, one), ["POST"]) for one in sorted(FORMS)]),
@@ -90,6 +104,7 @@ def _routes(gateway: Gateway, store: Store) -> Sequence[BaseRoute]:
         *_both([("models", list_models(gateway), ["GET"]), ("realtime", realtime, _ALL_METHODS)]),
         *_both([("models/{model:path}", retrieve_model(gateway), ["GET"])]),
         Route("/health", health(gateway)),
+        Route("/metrics", metrics_page(gateway, meter)),
         Route("/", front_door(gateway)),
         *admin_routes(Desk(People(store), store, _administrator(gateway), gateway_settings=gateway.desk)),
     ]
@@ -109,6 +124,11 @@ def _administrator(gateway: Gateway) -> Callable[[MutableMapping[str, Any]], Awa
         return await gateway.door.administrator(scope)
 
     return administrator
+
+
+def _calls() -> dict[str, str]:
+    """Give the endpoint of each path that is a call, for the metrics."""
+    return {f"{prefix}{endpoint}": endpoint for endpoint in ENDPOINTS for prefix in ("/v1/", "/")}
 
 
 async def _api_error(request: Request, error: Exception) -> Response:

@@ -101,7 +101,8 @@ class Body:
         if model == self.model:
             return self
         name = json.dumps(model, ensure_ascii=False).encode()
-        return attrs.evolve(self, raw=replace_members(self.raw, "model", name), model=model)
+        raw = replace_members(self.raw, "model", name)
+        return Body(raw, model, self.stream, self.stream_options, self.lengths)
 
     def with_member(self, name: str, value: Any) -> Body:
         """The same bytes with another value for a member, or with that member at the end; not for `model`."""

@@ -43,12 +43,14 @@ class Booking:
         """Settle the call with what is known now, once; BooksClosed as long as that is not on disk."""
         if self._settled is None:
             self._settled = self.ledger.settling(self.ticket, self._settlement())
-        if await asyncio.shield(self._settled) is Settled.DEFERRED:
+        settled = self._settled
+        if (settled.result() if settled.done() else await asyncio.shield(settled)) is Settled.DEFERRED:
             raise BooksClosed(_NOT_WRITTEN, retry_after=5)
 
     def _settlement(self) -> Settlement:
         status, error = self._ending()
         cost, source = self._cost()
+        self.exchange.cost_nanos = cost
         usage = self._counted() or (_NOTHING if self.free or self.outcome.was_free else None)
         first_byte = self.exchange.fields.get("first_byte_ms")
         return Settlement(

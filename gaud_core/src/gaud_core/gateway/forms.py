@@ -8,9 +8,9 @@ from gaud_core.access import Identity
 from gaud_core.call import Body, Call
 from gaud_core.errors import BadRequest
 from gaud_core.gateway.booking import CLIENT_LEFT
-from gaud_core.gateway.delivery import Send
+from gaud_core.gateway.delivery import DIRECTLY, Send
 from gaud_core.gateway.dialects import DIALECTS, WITHOUT_MODEL
-from gaud_core.gateway.dispatch import Scope, Trip, dispatch
+from gaud_core.gateway.dispatch import Client, Scope, Trip, dispatch
 from gaud_core.gateway.exchange import Exchange
 from gaud_core.gateway.form import boundary_of
 from gaud_core.gateway.gateway import Gateway
@@ -50,7 +50,7 @@ class FormRoute:
         upload = Upload(headers, receive, config.server.max_upload_bytes, config.data.folder)
         try:
             trip = await self._prepare(scope, upload, boundary, identity)
-            await dispatch(self.gateway, trip, exchange, upload.rest, send)
+            await dispatch(self.gateway, trip, exchange, Client(upload.rest, send, scope.get(DIRECTLY, send)))
         except ClientLeft:
             exchange.status = CLIENT_LEFT
         finally:

@@ -58,6 +58,8 @@ class Instance:
     reason: str = ""
     models: tuple[Model, ...] = ()
     by_id: Mapping[str, Model] = attrs.field(factory=dict)
+    listed_patterns: tuple[str, ...] = ()
+    """Listed ids such as `vendor/*`; not a bare `*`, which would swallow every mistyped name."""
     discovered_at: float | None = None
     health: Health | None = None
     last_error: Mishap | None = None
@@ -101,6 +103,7 @@ class Instance:
         for model in models:
             by_id.setdefault(model.id, model)
         self.models = tuple(by_id.values())
+        self.listed_patterns = tuple(m.id for m in self.models if m.is_pattern and m.id != "*")
         self.by_id = by_id
 
     def serves(self, model: str) -> frozenset[str]:

@@ -11,7 +11,7 @@ from gaud_core.gateway.booking import CLIENT_LEFT
 from gaud_core.gateway.bridging import across, asks_strictly, bridge_for
 from gaud_core.gateway.delivery import Send
 from gaud_core.gateway.dialects import DIALECTS, Dialect, Passthrough
-from gaud_core.gateway.dispatch import Scope, Trip, dispatch
+from gaud_core.gateway.dispatch import Scope, Trip, client_of, dispatch
 from gaud_core.gateway.exchange import Exchange
 from gaud_core.gateway.gateway import Gateway
 from gaud_core.gateway.headers import client_headers, query_of
@@ -41,7 +41,7 @@ class CallRoute:
         exchange: Exchange = scope["gaud.exchange"]
         try:
             trip = await self._prepare(scope, receive, exchange)
-            await dispatch(self.gateway, trip, exchange, receive, send)
+            await dispatch(self.gateway, trip, exchange, client_of(scope, receive, send))
         except ClientLeft:
             exchange.status = CLIENT_LEFT
 
