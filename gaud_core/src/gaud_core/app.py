@@ -26,6 +26,7 @@ from gaud_core.gateway.limits import LIMIT_HEADERS
 from gaud_core.gateway.pages import front_door, health, list_models, retrieve_model
 from gaud_core.gateway.plugins import Plugin, discover, is_strict
 from gaud_core.gateway.routes import CallRoute
+from gaud_core.gateway.settings_desk import SettingsDesk
 from gaud_core.observe.exchanges import Exchanges
 from gaud_core.store import Store, open_store
 
@@ -62,6 +63,7 @@ def create_app(
     )
     app.router.redirect_slashes = False  # a redirect would make clients repeat their POST elsewhere
     app.state.gateway = gateway
+    app.state.settings_desk = SettingsDesk(gateway)
     return app
 
 
