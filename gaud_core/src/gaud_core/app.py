@@ -29,6 +29,7 @@ from gaud_core.gateway.routes import CallRoute
 from gaud_core.gateway.settings_desk import SettingsDesk
 from gaud_core.observe.exchanges import Exchanges
 from gaud_core.store import Store, open_store
+from gaud_core.ui import Site, front, ui_routes
 
 __all__ = ["create_app"]
 
@@ -45,6 +46,7 @@ def create_app(
     found = discover(os.environ) if plugins is None else plugins
     opened = _open(config) if store is None else store
     gateway = Gateway(config, found, opened, strict=is_strict(os.environ))
+    site = Site(gateway, opened, SettingsDesk(gateway))
 
     @asynccontextmanager
     async def lifespan(app: Starlette) -> AsyncIterator[None]:
@@ -52,18 +54,19 @@ def create_app(
         try:
             yield
         finally:
+            await site.logins.stop()
             await gateway.stop()
             opened.close()
 
     app = Starlette(
-        routes=list(_routes(gateway, opened)),
+        routes=[*_routes(gateway, opened), *ui_routes(site)],
         middleware=list(_middleware(config)),
         exception_handlers={ApiError: _api_error, HTTPException: _http_error},
         lifespan=lifespan,
     )
     app.router.redirect_slashes = False  # a redirect would make clients repeat their POST elsewhere
     app.state.gateway = gateway
-    app.state.settings_desk = SettingsDesk(gateway)
+    app.state.settings_desk = site.settings
     return app
 
 
@@ -82,7 +85,7 @@ def _routes(gateway: Gateway, store: Store) -> Sequence[BaseRoute]:
         Route("/v1/models", list_models(gateway)),
         Route("/v1/models/{model:path}", retrieve_model(gateway)),
         Route("/health", health(gateway)),
-        Route("/", front_door(gateway)),
+        Route("/", front(front_door(gateway))),
         *admin_routes(Desk(People(store), store, _administrator(gateway))),
     ]
 
