@@ -8,6 +8,7 @@ from __future__ import annotations
 import itertools
 from collections.abc import Sequence
 from operator import itemgetter
+from typing import Any
 
 import attrs
 from sqlalchemy import case, func, select
@@ -77,7 +78,7 @@ def slices(store: Store, since: int, until: int, step: int, user_id: str | None 
     with store.reading() as connection:
         found = {int(row[0]): row[1:] for row in connection.execute(query)}
     pieces = range(since // step, -(-until // step))
-    return [Slice(at * step, *(_whole(number) for number in found.get(at, (0, 0)))) for at in pieces]
+    return [_slice(at * step, found.get(at)) for at in pieces]
 
 
 def paces(store: Store, since: int) -> dict[str, Pace]:
@@ -126,5 +127,9 @@ def _percentiles(ordered: Sequence[int]) -> tuple[int | None, int | None]:
     return tuple(ordered[min(len(ordered) * part // 100, len(ordered) - 1)] for part in (50, 95))  # type: ignore[return-value]
 
 
-def _whole(number: object) -> int | None:
-    return None if number is None else int(str(number))
+def _slice(at: int, row: Any) -> Slice:
+    """Sums are Decimal in some databases."""
+    if row is None:
+        return Slice(at)
+    sums = (None if number is None else int(number) for number in row[2:])
+    return Slice(at, row[0], row[1], *sums)

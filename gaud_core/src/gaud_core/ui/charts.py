@@ -93,6 +93,17 @@ class _Kind:
     take: Callable[[Slice], int | None]
 
 
+@attrs.frozen
+class _Look:
+    """What a chart shows, and how its numbers are written."""
+
+    title: str
+    total: str
+    note: str
+    kinds: tuple[_Kind, ...]
+    write: Callable[[int | None], str]
+
+
 def charts_of(slices: Sequence[Slice], chosen: Range) -> Sequence[Chart]:
     """Draw calls, tokens and spend."""
     calls, errors = sum(each.calls for each in slices), sum(each.errors for each in slices)
@@ -105,26 +116,19 @@ def charts_of(slices: Sequence[Slice], chosen: Range) -> Sequence[Chart]:
     cost = _Kind("Spend", "bar-main", lambda each: each.cost_nanos)
     told = f"{compact(tokens[0])} in, {compact(tokens[1])} out"
     both = None if tokens == (None, None) else (tokens[0] or 0) + (tokens[1] or 0)
-    return (
-        _chart("calls", "Calls", count(calls), f"{count(errors)} failed", (good, bad), count, slices, chosen),
-        _chart("tokens", "Tokens", compact(both), told, (taken, given), compact, slices, chosen),
-        _chart("spend", "Spend", money(spent), "known costs", (cost,), money, slices, chosen),
+    looks = (
+        _Look("Calls", count(calls), f"{count(errors)} failed", (good, bad), count),
+        _Look("Tokens", compact(both), told, (taken, given), compact),
+        _Look("Spend", money(spent), "where the cost is known", (cost,), money),
     )
+    return [_chart(look, slices, chosen) for look in looks]
 
 
-def _chart(
-    id: str,
-    title: str,
-    total: str,
-    note: str,
-    kinds: tuple[_Kind, ...],
-    write: Callable[[int | None], str],
-    slices: Sequence[Slice],
-    chosen: Range,
-) -> Chart:
+def _chart(look: _Look, slices: Sequence[Slice], chosen: Range) -> Chart:
+    kinds, write = look.kinds, look.write
     top = _nice(max((sum(kind.take(each) or 0 for kind in kinds) for each in slices), default=0))
     width = WIDTH / max(len(slices), 1)
-    bars = [
+    bars = tuple(
         Bar(
             round(index * width + width * _GAP / 2, 2),
             round(width * (1 - _GAP), 2),
@@ -133,21 +137,18 @@ def _chart(
             tuple(write(kind.take(each)) for kind in kinds),
         )
         for index, each in enumerate(slices)
-    ]
-    names = tuple(kind.name for kind in kinds)
-    styles = tuple((kind.name, kind.style) for kind in kinds)
-    ticks = (bars[0].when, bars[len(bars) // 2].when, "now") if bars else ()
+    )
     return Chart(
-        id,
-        title,
-        total,
-        note,
-        write(top),
-        write(top // 2),
-        ("Time (UTC)", *names),
-        styles,
-        tuple(bars),
-        ticks,
+        id=look.title.lower(),
+        title=look.title,
+        total=look.total,
+        note=look.note,
+        top=write(top),
+        half=write(top // 2),
+        columns=("Time (UTC)", *(kind.name for kind in kinds)),
+        kinds=tuple((kind.name, kind.style) for kind in kinds),
+        bars=bars,
+        ticks=(bars[0].when, bars[len(bars) // 2].when, "now") if bars else (),
     )
 
 

@@ -38,13 +38,13 @@ class Logins:
         running = self._tasks.pop(instance.name, None)
         if running is not None:
             running.cancel()
-        folder, id = self.folder(), secrets.token_urlsafe(12)
+        folder, made = self.folder(), secrets.token_urlsafe(12)
         _tidy(folder)
-        screen = WebScreen(folder, LoginState(id=id, instance=instance.name, begun=time.time()))
+        screen = WebScreen(folder, LoginState(id=made, instance=instance.name, begun=time.time()))
         self._tasks[instance.name] = asyncio.create_task(
             _run(instance, screen), name=f"login {instance.name}"
         )
-        return id
+        return made
 
     def state(self, id: str) -> LoginState | None:
         """Give what a login shows."""

@@ -39,7 +39,7 @@ class Visit:
     session: Session
     identity: Identity | None
     name: str = ""
-    form: Form = Form()
+    form: Form = attrs.field(factory=Form)
 
     @property
     def actor(self) -> str:

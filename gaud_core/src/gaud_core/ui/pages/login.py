@@ -26,15 +26,15 @@ async def show(visit: Visit) -> Response:
 
 async def sign_in(visit: Visit) -> Response:
     """Begin a session; wrong keys are slowed down as at the door, and told nothing."""
-    next = _next(visit.form.text("next"))
+    back = _next(visit.form.text("next"))
     try:
         identity = await _identity(visit)
     except ApiError as error:
-        answer = await visit.page("login.html", error.http_status, error=error, next=next)
+        answer = await visit.page("login.html", error.http_status, error=error, next=back)
         if error.retry_after is not None:
             answer.headers["retry-after"] = str(error.retry_after)
         return answer
-    return visit.keep(visit.go(next), visit.sessions.signed_in(identity))
+    return visit.keep(visit.go(back), visit.sessions.signed_in(identity))
 
 
 async def _identity(visit: Visit) -> Identity:

@@ -70,9 +70,9 @@ async def connect(visit: Visit) -> Response:
     """Begin a login, which then shows itself."""
     instance = _instance(visit)
     _login_provider(instance)
-    id = visit.site.logins.begin(instance)
+    begun = visit.site.logins.begin(instance)
     await visit.off(_note, visit, "provider.login", instance.name)
-    state = visit.site.logins.state(id)
+    state = visit.site.logins.state(begun)
     return await visit.page("parts/login.html", state=state)
 
 

@@ -46,7 +46,8 @@ async def show(visit: Visit) -> Response:
 async def check(visit: Visit) -> Response:
     """Check one field as it is typed."""
     key = visit.form.text("key")
-    changes = {key: value for key_, value in _changes(visit).items() if key_ == key}
+    typed = _changes(visit)
+    changes = {key: typed[key]} if key in typed else {}
     problems = (await visit.site.settings.plan(changes)).problems if changes else ()
     return await visit.page("parts/setting_problem.html", problems=_about(problems, key), key=key)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from typing import Any
 
 import attrs
 from starlette.responses import Response
@@ -102,7 +103,7 @@ async def create_key(visit: Visit) -> Response:
     return await visit.page("key_made.html", key=key, text=text, user=user, rotated=False)
 
 
-async def _lines(visit: Visit) -> dict[str, object]:
+async def _lines(visit: Visit) -> dict[str, Any]:
     page = visit.page_number()
     lines, total = await visit.off(_read_lines, visit, page)
     return {"lines": lines, "total": total, "page_now": page, "per_page": _PER_PAGE}
@@ -112,7 +113,8 @@ def _read_lines(visit: Visit, page: int) -> tuple[list[_Line], int]:
     site = visit.site
     users, total = list_users(site.store, page, _PER_PAGE)
     accounts = {account.user_id: account for account in read_accounts(site.store, site.now())}
-    keys = Counter(key.user_id for key in site.people.keys() if is_live(key, site.now()))
+    everybodys = site.people.keys()
+    keys = Counter(key.user_id for key in everybodys if is_live(key, site.now()))
     return [_Line(user, keys[user.id], accounts[user.id]) for user in users if user.id in accounts], total
 
 
