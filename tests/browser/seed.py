@@ -11,10 +11,10 @@ from typing import Any
 import attrs
 
 from gaud_core.access import Budget, KeyLimits, People
-from gaud_core.ledger import Admission, Settlement, Worst, open_ledger
-from gaud_core.provider import Price
-from gaud_core.ledger.prices import cost_of
 from gaud_core.call import Usage
+from gaud_core.ledger import Admission, Settlement, Worst, open_ledger
+from gaud_core.ledger.prices import cost_of
+from gaud_core.provider import Price
 from gaud_core.store import Store
 
 from .upstreams import LITELLM_MODELS
@@ -25,11 +25,11 @@ _HOUR = 3_600_000
 _DAYS = 30
 _DOLLAR = 10**9
 _PEOPLE = (
-    ("Ada Lovelace", "member", 12, 180, "notebook"),
-    ("Grace Hopper", "admin", 20, 400, "laptop"),
-    ("billing-service", "member", 9, 120, "production"),
-    ("support-bot", "member", 5, 60, "production"),
-    ("Alan Turing", "member", None, 90, "experiments"),
+    ("Ada Lovelace", "member", 5, 25, "notebook"),
+    ("Grace Hopper", "admin", 10, 60, "laptop"),
+    ("billing-service", "member", 3, 30, "production"),
+    ("support-bot", "member", 2, 15, "production"),
+    ("Alan Turing", "member", None, 40, "experiments"),
     ("Margaret Hamilton", "member", None, None, "laptop"),
 )
 _WEIGHTS = {"gpt-4o": 9, "gpt-4o-mini": 14, "claude-sonnet-4": 11, "claude-haiku-4": 6, "gemini-2.5-pro": 4}
@@ -100,7 +100,15 @@ async def _call(ledger: Any, clock: _Clock, key_id: str, number: int) -> None:
     model = random.choices(list(_WEIGHTS), list(_WEIGHTS.values()))[0]
     stream = random.random() < 0.7
     admission = Admission(
-        f"req_{number:024x}", "litellm", "litellm", model, "chat/completions", stream, key_id, None, Worst(0, 0)
+        f"req_{number:024x}",
+        "litellm",
+        "litellm",
+        model,
+        "chat/completions",
+        stream,
+        key_id,
+        None,
+        Worst(0, 0),
     )
     try:
         ticket = await ledger.admit(admission)
@@ -114,8 +122,10 @@ async def _call(ledger: Any, clock: _Clock, key_id: str, number: int) -> None:
 
 def _ending(model: str, first: int, total: int) -> Settlement:
     if model == "mistral-large" or random.random() < 0.012:
-        return Settlement(429 if model == "mistral-large" else 502, 0, "none", 0, 0, 0, 0, None, first, "upstream_error")
-    taken, given = int(random.lognormvariate(7.6, 0.9)), int(random.lognormvariate(5.9, 0.8))
+        return Settlement(
+            429 if model == "mistral-large" else 502, 0, "none", 0, 0, 0, 0, None, first, "upstream_error"
+        )
+    taken, given = int(random.lognormvariate(9.4, 0.9)), int(random.lognormvariate(6.9, 0.8))
     usage = Usage(input_tokens=taken, output_tokens=given, cached_tokens=0, reasoning_tokens=0)
     cost, source = cost_of(usage, _price(model))
     return Settlement(200, cost, source, taken, given, taken // 3, 0, first, total)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from gaud_core import (
@@ -12,6 +12,7 @@ from gaud_core import (
     DeviceFlow,
     HTTPProvider,
     LoginProvider,
+    Model,
     PKCEFlow,
     Reply,
     Screen,
@@ -23,7 +24,7 @@ from gaud_core import (
 from gaud_core.testing import Answer, ScriptedUpstream, chat_completion, chat_stream
 from gaud_core.testing.oauth import ScriptedOAuth
 
-__all__ = ["Harbour", "LITELLM_MODELS", "answer_as_litellm", "answer_as_vendor"]
+__all__ = ["LITELLM_MODELS", "Harbour", "answer_as_litellm", "answer_as_vendor"]
 
 MASTER_KEY = "sk-litellm-test"
 LITELLM_MODELS = {
@@ -107,10 +108,20 @@ class Harbour(LoginProvider[HarbourSettings], HTTPProvider[HarbourSettings]):
         """By a code, or in the browser."""
         url = self.settings.url
         if self.settings.by_browser:
-            flow = PKCEFlow(authorize_url=f"{url}/authorize", token_url=f"{url}/token", client_id="client-test")
+            flow = PKCEFlow(
+                authorize_url=f"{url}/authorize", token_url=f"{url}/token", client_id="client-test"
+            )
             return await self.by_browser(screen, flow)
         device = DeviceFlow(device_url=f"{url}/device", token_url=f"{url}/token", client_id="client-test")
         return await self.by_device_code(screen, device)
+
+    async def models(self) -> Sequence[Model]:
+        """Those of the account, which only who has logged in may see."""
+        token = await self.token()
+        answer = await self.ctx.http().get(
+            f"{self.settings.url}/v1/models", headers={"authorization": f"Bearer {token.access_token}"}
+        )
+        return [Model(row["id"]) for row in answer.json()["data"]]
 
     async def send(self, call: Call) -> Reply:
         """Make the call, once there is a token."""

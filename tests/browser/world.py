@@ -105,7 +105,9 @@ dir = "{folder / "data"}"
 [providers.harbour]
 url = "{vendor}"
 """
-    return text + (f'\n[providers.litellm]\nurl = "{litellm}"\napi_key = "sk-litellm-test"\n' if litellm else "")
+    return text + (
+        f'\n[providers.litellm]\nurl = "{litellm}"\napi_key = "sk-litellm-test"\n' if litellm else ""
+    )
 
 
 def _app(file: Path) -> Any:

@@ -119,7 +119,7 @@ def charts_of(slices: Sequence[Slice], chosen: Range) -> Sequence[Chart]:
     looks = (
         _Look("Calls", count(calls), f"{count(errors)} failed", (good, bad), count),
         _Look("Tokens", compact(both), told, (taken, given), compact),
-        _Look("Spend", money(spent), "where the cost is known", (cost,), money),
+        _Look("Spend", money(spent), "known", (cost,), money),
     )
     return [_chart(look, slices, chosen) for look in looks]
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -14,7 +15,7 @@ from gaud_core.gateway.plugins import Plugin
 from gaud_core.ledger.trends import Pace
 from gaud_core.provider import LoginProvider, Quota
 
-__all__ = ["Tile", "spare_plugins", "tile_of", "tiles_of"]
+__all__ = ["Tile", "look_at", "spare_plugins"]
 
 
 @attrs.frozen(kw_only=True)
@@ -38,6 +39,8 @@ class Tile:
     quotas: Sequence[Quota] = ()
     notes: Sequence[Note] = ()
     has_login: bool = False
+    connected: bool | None = True
+    """Whether there is a token where one is needed; None if its file is broken."""
     distribution: str = ""
     endpoints: Sequence[str] = ()
 
@@ -47,7 +50,7 @@ class Tile:
         if self.stage == "broken" or self.breaker == "open" or self.healthy is False:
             return "bad"
         uneasy = self.stage != "serving" or self.breaker != "closed" or self.discovery_failed
-        return "warn" if uneasy or self.healthy is None else "good"
+        return "warn" if uneasy or self.healthy is None or not self.connected else "good"
 
     @property
     def word(self) -> str:
@@ -56,16 +59,20 @@ class Tile:
             return self.stage
         if self.breaker != "closed":
             return f"breaker {self.breaker}"
+        if not self.connected:
+            return "not connected"
         if self.healthy is False:
             return "not healthy"
         return "discovery fails" if self.discovery_failed else "serving"
 
 
-def tiles_of(gateway: Gateway, by_name: Mapping[str, Pace]) -> Sequence[Tile]:
+def _tiles_of(gateway: Gateway, by_name: Mapping[str, Pace]) -> Sequence[Tile]:
     """Give every configured instance, also those that could not be made."""
     registry = gateway.registry
     plugins = {plugin.name: plugin for plugin in gateway.plugins}
-    working = [tile_of(instance, by_name.get(name), plugins) for name, instance in registry.instances.items()]
+    working = [
+        _tile_of(instance, by_name.get(name), plugins) for name, instance in registry.instances.items()
+    ]
     return working + [
         Tile(
             name=name,
@@ -79,7 +86,7 @@ def tiles_of(gateway: Gateway, by_name: Mapping[str, Pace]) -> Sequence[Tile]:
     ]
 
 
-def tile_of(instance: Instance, pace: Pace | None, plugins: Mapping[str, Plugin]) -> Tile:
+def _tile_of(instance: Instance, pace: Pace | None, plugins: Mapping[str, Plugin]) -> Tile:
     """Give one instance."""
     provider: Any = instance.provider
     plugin = plugins.get(provider.name)
@@ -116,3 +123,21 @@ def spare_plugins(gateway: Gateway) -> Sequence[Plugin]:
 def _provider_of(gateway: Gateway, name: str) -> str:
     section = gateway.config.instances.get(name)
     return section.provider if section else name
+
+
+async def look_at(gateway: Gateway, by_name: Mapping[str, Pace]) -> Sequence[Tile]:
+    """Give every configured instance, with its login; a token's file is read in a thread."""
+    return [
+        attrs.evolve(tile, connected=await _connected(gateway, tile.name)) if tile.has_login else tile
+        for tile in _tiles_of(gateway, by_name)
+    ]
+
+
+async def _connected(gateway: Gateway, name: str) -> bool | None:
+    instance = gateway.registry.instances.get(name)
+    if instance is None or not isinstance(instance.provider, LoginProvider):
+        return True
+    try:
+        return await asyncio.to_thread(instance.provider.tokens.load) is not None
+    except Exception:  # protects the page from a plugin whose own store of tokens fails
+        return None

@@ -33,9 +33,9 @@ def money(nanos: int | None) -> str:
     amount = Decimal(nanos).scaleb(-9)
     if nanos == 0 or abs(amount) >= 1:
         return f"${amount.quantize(Decimal('0.01'), ROUND_HALF_UP):,f}"
-    places = 2 - amount.adjusted() if abs(amount) < Decimal("0.01") else 4
-    rounded = amount.quantize(Decimal(1).scaleb(-min(places, 9)), ROUND_HALF_UP)
-    return f"${rounded.normalize() if abs(amount) < Decimal('0.01') else rounded:f}"
+    places = 4 if abs(amount) >= Decimal("0.01") else min(2 - amount.adjusted(), 9)
+    rounded = amount.quantize(Decimal(1).scaleb(-places), ROUND_HALF_UP).normalize()
+    return f"${rounded if rounded.as_tuple().exponent <= -2 else rounded.quantize(Decimal('0.01')):f}"
 
 
 def exact(nanos: int | None) -> str:
@@ -55,7 +55,7 @@ def compact(number: float | None) -> str:
     for size, unit in _UNITS:
         if number >= size * 0.9995:
             value = number / size
-            return f"{value:.1f}{unit}" if value < 99.95 else f"{value:.0f}{unit}"
+            return f"{value:.1f}".removesuffix(".0") + unit if value < 99.95 else f"{value:.0f}{unit}"
     return f"{number:.0f}"
 
 

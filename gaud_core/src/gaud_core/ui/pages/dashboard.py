@@ -12,7 +12,7 @@ from gaud_core.ledger.trends import Failure, Pace, failures, paces, slices
 from gaud_core.ledger.usage import UsageFilter, list_usage
 from gaud_core.store import Store
 from gaud_core.ui.charts import RANGES, Range, charts_of
-from gaud_core.ui.fleet import Tile, tiles_of
+from gaud_core.ui.fleet import Tile, look_at
 from gaud_core.ui.visit import Visit
 
 __all__ = ["live", "show"]
@@ -45,7 +45,7 @@ async def live(visit: Visit) -> Response:
 async def _values(visit: Visit) -> dict[str, Any]:
     chosen = RANGES.get(visit.asked("range"), RANGES["24h"])
     books = await visit.off(_read, visit.site.store, visit.site.now(), chosen)
-    tiles = tiles_of(visit.site.gateway, books.paces)
+    tiles = await look_at(visit.site.gateway, books.paces)
     return {
         "chosen": chosen,
         "ranges": RANGES.values(),
@@ -74,8 +74,10 @@ def _troubles(tile: Tile) -> Sequence[tuple[str, str, str]]:
     found = []
     if tile.breaker != "closed":
         found.append((tile.name, f"circuit breaker {tile.breaker}", tile.last_error))
-    if tile.healthy is False:
+    if not tile.connected:
+        found.append((tile.name, "is not connected", "Nobody is logged in there. Connect it on its page."))
+    elif tile.healthy is False:
         found.append((tile.name, "not healthy", tile.detail))
-    if tile.discovery_failed:
+    if tile.discovery_failed and tile.connected:
         found.append((tile.name, "model discovery fails", tile.last_error))
     return found

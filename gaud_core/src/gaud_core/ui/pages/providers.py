@@ -8,13 +8,13 @@ from typing import Any
 from starlette.responses import Response
 
 from gaud_core.access.people import write_audit
-from gaud_core.errors import BadRequest, GaudError, NotFound
+from gaud_core.errors import BadRequest, NotFound
 from gaud_core.gateway.instance import Instance
 from gaud_core.gateway.login import log_out
 from gaud_core.ledger.trends import paces
 from gaud_core.provider import LoginProvider
 from gaud_core.ui.calling import try_model
-from gaud_core.ui.fleet import Tile, spare_plugins, tiles_of
+from gaud_core.ui.fleet import Tile, look_at, spare_plugins
 from gaud_core.ui.visit import Visit
 
 __all__ = [
@@ -35,11 +35,8 @@ _RECENT_MS = 3_600_000
 async def show(visit: Visit) -> Response:
     """Show every instance, and every installed provider that has none."""
     tiles = await _tiles(visit)
-    connected = {tile.name: await _connected(visit, tile.name) for tile in tiles if tile.has_login}
     spare = spare_plugins(visit.site.gateway)
-    return await visit.page(
-        "providers.html", tiles=tiles, connected=connected, spare=spare, models=_names(visit)
-    )
+    return await visit.page("providers.html", tiles=tiles, spare=spare, models=_names(visit))
 
 
 async def card(visit: Visit) -> Response:
@@ -106,23 +103,13 @@ async def login_cancel(visit: Visit) -> Response:
 
 async def _card(visit: Visit, name: str, said: str = "") -> Response:
     tile = next(tile for tile in await _tiles(visit) if tile.name == name)
-    connected = {name: await _connected(visit, name)} if tile.has_login else {}
-    values: dict[str, Any] = {"tile": tile, "connected": connected, "said": said, "models": _names(visit)}
+    values: dict[str, Any] = {"tile": tile, "said": said, "models": _names(visit)}
     return await visit.page("parts/provider_card.html", **values)
 
 
 async def _tiles(visit: Visit) -> Sequence[Tile]:
     since = visit.site.now() - _RECENT_MS
-    return tiles_of(visit.site.gateway, await visit.off(paces, visit.site.store, since))
-
-
-async def _connected(visit: Visit, name: str) -> bool | None:
-    """Whether there is a token; None if its file is broken."""
-    provider = _login_provider(visit.site.gateway.registry.instances[name])
-    try:
-        return await visit.off(provider.tokens.load) is not None
-    except GaudError:
-        return None
+    return await look_at(visit.site.gateway, await visit.off(paces, visit.site.store, since))
 
 
 def _instance(visit: Visit) -> Instance:
