@@ -165,7 +165,8 @@ class Reply:
 
     `headers` have names in lower case. An iterator in `content` may raise ProviderError when the
     upstream breaks. The gateway calls `aclose` exactly once, also when the client leaves. `cost_usd` is what
-    the upstream says outside of the body that the call has cost, as it spelled it.
+    the upstream says outside of the body that the call has cost, as it spelled it. `milliunits` is how many
+    thousandths of its account's unit the call takes, where that is not what its model's Price says.
     """
 
     status: int
@@ -173,6 +174,7 @@ class Reply:
     content: bytes | AsyncIterator[bytes]
     aclose: Callable[[], Awaitable[None]] = _nothing
     cost_usd: str | None = None
+    milliunits: int | None = None
 
     def header(self, name: str, default: str = "") -> str:
         """The first header of that name (lower case), or the default."""

@@ -63,6 +63,7 @@ def test_a_call_is_shown_with_all_that_is_known(served: Served) -> None:
                 "first_byte_ms": None,
                 "total_ms": 12,
                 "error": None,
+                "units": None,
             }
         ],
         "page": 1,

@@ -19,7 +19,7 @@ from .conftest import Run, Serving
 
 PLUGIN = '''
 import asyncio
-from gaud_core import DeviceFlow, HTTPProvider, LoginProvider, http_url, option, settings, token_request
+from gaud_core import DeviceFlow, HTTPProvider, LoginProvider, Token, http_url, option, settings
 
 
 @settings
@@ -44,6 +44,11 @@ class Acme(LoginProvider[AcmeSettings], HTTPProvider[AcmeSettings]):
         return await self.by_device_code(
             screen, DeviceFlow(device_url=f"{url}/device", token_url=f"{url}/token", client_id="client-test")
         )
+
+    async def take_over(self, screen):
+        if "empty" in self.settings.url:
+            return await super().take_over(screen)
+        return Token("editor-test-1")
 
     async def send(self, call):
         return await self.with_token(
@@ -110,6 +115,24 @@ def test_logout(gaud: Run, config: Path, oauth: ScriptedOAuth, tmp_path: Path) -
     assert "stays good until it ends" in ran.out
     assert not path.exists()
     assert gaud("logout", "work").out == f"Nobody was logged in at `work`: there is no {path}.\n"
+
+
+def test_import(gaud: Run, config: Path, oauth: ScriptedOAuth, tmp_path: Path) -> None:
+    """The login of another program is taken over, and no code is shown."""
+    ran = gaud("login", "work", "--import")
+    assert (ran.code, ran.err) == (0, "")
+    assert "TEST-" not in ran.out
+    assert "editor-test-1" not in ran.out
+    assert json.loads((tmp_path / "data" / "work" / "token.json").read_text())["access_token"] == (
+        "editor-test-1"
+    )
+
+
+def test_import_of_a_provider_that_knows_none(gaud: Run, oauth: ScriptedOAuth) -> None:
+    """It says so, and begins no other login in its place."""
+    ran = gaud("login", "acme", "--import", GAUD_ACME_URL="http://empty.test")
+    assert (ran.code, ran.out) == (1, "")
+    assert ran.err == "`acme` knows no other program whose login it could take over.\n"
 
 
 def test_broken_token(gaud: Run, config: Path, oauth: ScriptedOAuth, tmp_path: Path) -> None:

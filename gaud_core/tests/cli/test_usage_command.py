@@ -81,6 +81,19 @@ def test_the_table(books: Run) -> None:
     assert books("usage", "--status", "lost").out == "No call is in the books that fits.\n"
 
 
+def test_units_have_a_column_where_there_are_any(books: Run, store: Store) -> None:
+    """Premium requests, for instance: in the table, in sums, and by name in JSON."""
+    paid = Settlement(200, 0, "subscription", 7, 8, milliunits=1250)
+    with gateway(store) as ledger:
+        asyncio.run(make(ledger, add_key(store, "alice"), paid))
+        asyncio.run(make(ledger, add_key(store, "bob")))
+    head, *rows = books("usage").out.splitlines()
+    assert head.split()[-1] == "UNITS"
+    assert {row.split()[-1] for row in rows} == {"1.25", "-"}
+    assert books("usage", "--by", "user").out.splitlines()[0].split()[-1] == "UNITS"
+    assert {row["units"] for row in json.loads(books("usage", "--json").out)} == {1.25, None}
+
+
 @pytest.mark.usefixtures("calls")
 def test_csv(books: Run) -> None:
     """Every call with a heading, exact money, nothing for what is unknown, and no formula."""

@@ -60,9 +60,6 @@ def test_break_ends_with_an_error_event(gaud: Served, upstream: ScriptedUpstream
     assert (error["type"], error["code"]) == ("upstream_error", "upstream_broke_off")
 
 
-@pytest.mark.xfail(
-    strict=True, raises=TimeoutError, reason="aiohttp does not tell the reader, who waits for `idle`"
-)
 def test_garbage_instead_of_a_chunk_is_noticed_at_once(gaud: Served, upstream: ScriptedUpstream) -> None:
     """A stream whose framing breaks is broken when that is seen, not when the idle limit is over."""
     head = b"HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\ntransfer-encoding: chunked\r\n\r\n"

@@ -75,6 +75,7 @@ NO_REPLIES: dict[str, Any] = {
     "status text": Reply("200", JSON, b"{}"),  # type: ignore[arg-type]
     "status zero": Reply(0, JSON, b"{}"),
     "status huge": Reply(1000, JSON, b"{}"),
+    "half a milliunit": Reply(200, JSON, b"{}", milliunits=0.5),  # type: ignore[arg-type]
 }
 
 

@@ -163,7 +163,10 @@ def test_a_budget_that_is_spent(
     refused = limited.chat(headers=bearer(key))
     assert (refused.status, refused.error["type"]) == (429, "insufficient_quota")
     assert refused.error["code"] == "insufficient_quota"
-    assert refused.message == f"Your {name} budget has no room for this call."
+    assert refused.message == (
+        f"Your {name} budget has no room for this call: it may cost up to {dollars(nanos)} USD, "
+        f"and {dollars(nanos - COST)} USD are left. A lower `max_tokens` makes it cost less."
+    )
     assert refused.header("retry-after") == str(-((now - turn) // 1000))
     wall.now = turn - 1
     assert _statuses(limited, key, 1) == [429]

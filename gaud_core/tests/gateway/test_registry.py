@@ -65,6 +65,33 @@ def test_route(registry: Registry, model: str, instance: str, rest: str) -> None
     assert (route.instance.name, route.model) == (instance, rest)
 
 
+def _asked(instance: Instance) -> Instance:
+    """Give the instance as it is after it has told its models."""
+    instance.discovered_at = 1.0
+    return instance
+
+
+def test_a_claim_counts_for_what_is_listed() -> None:
+    """Who has told what he has gets no other name, though he claims it; with his prefix he gets any."""
+    registry = _registry(_asked(_instance("work", "gpt-4o", patterns=("gpt-*",))))
+    assert registry.route("gpt-4o").instance.name == "work"
+    assert registry.route("work:gpt-4-0613").model == "gpt-4-0613"
+    assert _said(registry, "gpt-4-0613").startswith("There is no model `gpt-4-0613`.")
+
+
+def test_a_claim_of_who_lists_nothing() -> None:
+    """A provider that cannot list gets all that it claims, before who lists a pattern."""
+    registry = _registry(_instance("broad", "gpt-*"), _asked(_instance("mute", patterns=("gpt-*",))))
+    assert registry.route("gpt-4o").instance.name == "mute"
+
+
+def test_a_claim_of_who_has_not_answered() -> None:
+    """It is a guess: it counts as long as nobody lists the name, or a pattern for it."""
+    silent = _instance("silent", patterns=("gpt-*",))
+    assert _registry(silent).route("gpt-4o").instance.name == "silent"
+    assert _registry(silent, _instance("broad", "gpt-*")).route("gpt-4o").instance.name == "broad"
+
+
 def _said(registry: Registry, model: str) -> str:
     with pytest.raises(ModelNotFound) as caught:
         registry.route(model)

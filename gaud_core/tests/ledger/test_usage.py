@@ -73,6 +73,7 @@ def call_rows(draw: st.DrawFn) -> dict[str, Any]:
         "admitted_at": draw(st.sampled_from(TIMES)),
         "settled_at": NOON if ended else None,
         "error": draw(st.sampled_from([None, None, "It broke."])) if ended else None,
+        "milliunits": draw(counts) if ended else None,
     }
 
 
@@ -189,6 +190,7 @@ def _sums(rows: Sequence[dict[str, Any]], by: str, group: Any) -> Sums:
         _added(mine, "cost_nanos"),
         sum(row["state"] != "open" and row["cost_nanos"] is None for row in mine),
         sum(row["cost_source"] == "estimated" for row in mine),
+        _added(mine, "milliunits"),
     )
 
 

@@ -125,6 +125,20 @@ def test_processes_that_start_at_once_migrate_once(tmp_path: Path) -> None:
         connection.close()
 
 
+def test_an_older_database_is_upgraded_with_its_rows(path: Path) -> None:
+    """A file of the first schema keeps its users, and gets what came later."""
+    store = open_store(_config(path))
+    with store.writing() as connection:
+        _add_user(connection, 1)
+        connection.exec_driver_sql("ALTER TABLE calls DROP COLUMN milliunits")
+        connection.exec_driver_sql("UPDATE alembic_version SET version_num = '0001'")
+    store.close()
+    store = open_store(_config(path))
+    assert _count(store) == 1
+    test_migrations_make_the_schema(store)
+    store.close()
+
+
 def test_a_newer_database_is_refused(store: Store, path: Path) -> None:
     """An older program does not touch what it does not understand, and says so in a sentence."""
     with store.writing() as connection:

@@ -121,7 +121,10 @@ class BudgetAnswer:
 
 @attrs.frozen(kw_only=True, slots=False)
 class CallAnswer:
-    """One call in the books; null is unknown, never 0. `cost_source` says who told the cost."""
+    """One call in the books; null is unknown, never 0. `cost_source` says who told the cost.
+
+    `units` is what the call has taken of its account's allowance, such as premium requests of a subscription.
+    """
 
     id: str
     admitted_at: Time
@@ -146,6 +149,7 @@ class CallAnswer:
     first_byte_ms: int | None
     total_ms: int | None
     error: str | None
+    units: float | None
 
     @classmethod
     def of(cls, row: Row) -> CallAnswer:
@@ -153,7 +157,7 @@ class CallAnswer:
         fields = attrs.asdict(row)
         fields |= {f"{name}_usd": usd(fields.pop(f"{name}_nanos")) for name in ("cost", "reserved")}
         fields |= {name: _iso(fields[name]) for name in ("admitted_at", "settled_at")}
-        return cls(**fields)
+        return cls(units=_units(fields.pop("milliunits")), **fields)
 
 
 @attrs.frozen(kw_only=True, slots=False)
@@ -176,12 +180,14 @@ class SumsAnswer:
     cost_usd: Usd | None
     unknown_cost: int
     estimated: int
+    units: float | None
 
     @classmethod
     def of(cls, sums: Sums) -> SumsAnswer:
         """Show one group."""
         fields = attrs.asdict(sums)
-        return cls(cost_usd=usd(fields.pop("cost_nanos")), **fields)
+        units = _units(fields.pop("milliunits"))
+        return cls(cost_usd=usd(fields.pop("cost_nanos")), units=units, **fields)
 
 
 @attrs.frozen(kw_only=True, slots=False)
@@ -266,6 +272,10 @@ def _period(purse: Purse) -> PeriodAnswer:
         left=usd(purse.left),
         resets_at=iso(purse.until),
     )
+
+
+def _units(milliunits: int | None) -> float | None:
+    return None if milliunits is None else milliunits / 1000
 
 
 def _iso(millis: int | None) -> str | None:

@@ -16,16 +16,22 @@ __all__ = ["command"]
 @click.command("login")
 @config_option
 @click.argument("name")
-def command(config_path: str | None, name: str) -> None:
+@click.option(
+    "--import",
+    "take_over",
+    is_flag=True,
+    help="Take over the login that another program on this machine has, such as the editor's.",
+)
+def command(config_path: str | None, name: str, *, take_over: bool) -> None:
     """Log in at the provider of the section [providers.NAME]; Gaud need not run, but may."""
-    run(_login(config_path, name))
+    run(_login(config_path, name, take_over=take_over))
 
 
-async def _login(config_path: str | None, name: str) -> None:
+async def _login(config_path: str | None, name: str, *, take_over: bool) -> None:
     screen = Terminal()
     async with at_provider(config_path, name) as provider:
         try:
-            await log_in(provider, screen)
+            await log_in(provider, screen, take_over=take_over)
         finally:
             screen.end_line()
         screen.say(_kept(provider))

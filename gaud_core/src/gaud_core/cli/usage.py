@@ -5,7 +5,7 @@ from __future__ import annotations
 import csv
 import itertools
 import sys
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import attrs
@@ -120,7 +120,8 @@ def _calls(store: Store, filters: UsageFilter, limit: int | None) -> str:
         )
         for call in page.rows
     ]
-    shown = table(_HEAD, rows, right={4, 5, 6}, cut={1, 2})
+    head, lines = _with_units(_HEAD, rows, [call.milliunits for call in page.rows])
+    shown = table(head, lines, right={4, 5, 6, 7}, cut={1, 2})
     return shown + _more(len(rows), page.total, "call") + _marks(row[-1] for row in rows)
 
 
@@ -140,9 +141,22 @@ def _sums_table(store: Store, filters: UsageFilter, by: str, limit: int | None) 
         )
         for sums in found[: limit or _SHOWN]
     ]
-    shown = table((by.upper(), *_SUMS_HEAD), rows, right=range(1, 8), cut={0})
+    head, lines = _with_units(
+        (by.upper(), *_SUMS_HEAD), rows, [sums.milliunits for sums in found[: len(rows)]]
+    )
+    shown = table(head, lines, right=range(1, 9), cut={0})
     more = "\nThere are more; --limit shows them." if len(found) > len(rows) else ""
     return shown + more + _marks(row[6] for row in rows)
+
+
+def _with_units(
+    head: Sequence[str], rows: Sequence[Sequence[str]], milliunits: Sequence[int | None]
+) -> tuple[Sequence[str], Sequence[Sequence[str]]]:
+    """Add what was taken of the accounts' allowances, if any of them is counted."""
+    if all(amount is None for amount in milliunits):
+        return head, rows
+    shown = ["-" if amount is None else f"{amount / 1000:,.15g}" for amount in milliunits]
+    return (*head, "UNITS"), [(*row, units) for row, units in zip(rows, shown, strict=True)]
 
 
 def _group(by: str, sums: Sums) -> str:
@@ -178,6 +192,8 @@ def _as_json(item: Row | Sums) -> dict[str, Any]:
 
 
 def _written(name: str, value: Any) -> tuple[str, Any]:
+    if name == "milliunits":
+        return "units", None if value is None else value / 1000
     if name.endswith("_nanos"):
         return f"{name.removesuffix('_nanos')}_usd", money(value)
     return name, iso(value) if name.endswith("_at") else value

@@ -57,6 +57,7 @@ class Booking:
             None if first_byte is None else round(first_byte),
             round(self.exchange.elapsed_ms()),
             error,
+            self._milliunits(),
         )
 
     def _ending(self) -> tuple[int | None, str | None]:
@@ -88,6 +89,13 @@ class Booking:
             return 0, "subscription"
         worst = self.ticket.worst.nanos
         return worst, "none" if worst is None else "estimated"
+
+    def _milliunits(self) -> int | None:
+        """Give what was taken of the account's allowance; a refusal takes nothing, and None is unknown."""
+        told = self.outcome.milliunits
+        if told is None and self.price is not None:
+            told = self.price.milliunits
+        return 0 if told and self.outcome.was_free else told
 
 
 def _code(error: ProviderError) -> str:

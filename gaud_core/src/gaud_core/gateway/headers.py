@@ -59,7 +59,7 @@ def upstream_headers(headers: Iterable[tuple[str, str]]) -> list[tuple[str, str]
 
 
 def encode(headers: Iterable[tuple[str, str]]) -> RawHeaders:
-    """Give headers as ASGI sends them; aiohttp read the upstream's bytes in just this way."""
+    """Give headers as ASGI sends them, with the bytes that they were read from."""
     return [
         (name.encode("utf-8", "surrogateescape"), value.encode("utf-8", "surrogateescape"))
         for name, value in headers
@@ -72,11 +72,8 @@ def retry_after(headers: Iterable[tuple[str, str]]) -> str | None:
 
 
 def _text(value: bytes) -> str:
-    """Read a header's value so that its bytes come out again: the client writes UTF-8."""
-    try:
-        return value.decode()
-    except UnicodeDecodeError:
-        return value.decode("latin-1")
+    """Read a header's value so that its bytes come out again; most clients write UTF-8."""
+    return value.decode("utf-8", "surrogateescape")
 
 
 def _named_by_connection(raw: Iterable[tuple[bytes, bytes]]) -> Iterator[str]:

@@ -87,6 +87,11 @@ class Instance:
         """Whether it serves and its first discovery has not ended yet."""
         return self.stage == "serving" and not self.first_discovery.is_set()
 
+    @property
+    def is_listed(self) -> bool:
+        """Whether its models are known: it has been asked for them, and has answered."""
+        return self.discovered_at is not None
+
     def learn(self, models: Iterable[Model]) -> None:
         """Keep a list of models; the first of a name counts."""
         by_id: dict[str, Model] = {}

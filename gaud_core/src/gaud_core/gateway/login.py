@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
-from collections.abc import Iterator
+from collections.abc import Awaitable, Callable, Iterator
 from typing import Any
 
 from gaud_core.errors import GaudError, LoginCancelled, LoginFailed
@@ -18,12 +18,16 @@ _LAST_WORDS_SECS = 5.0
 log = logging.getLogger("gaud.providers")
 
 
-async def log_in(provider: LoginProvider[Any], screen: Screen) -> None:
-    """Log a person in and keep the token; LoginFailed or another GaudError says why there is none."""
+async def log_in(provider: LoginProvider[Any], screen: Screen, *, take_over: bool = False) -> None:
+    """Log a person in and keep the token; LoginFailed or another GaudError says why there is none.
+
+    With `take_over` the login of another program is taken instead, if the provider knows one.
+    """
+    begin = provider.take_over if take_over else provider.login
     with _guarding(provider):
-        token: Any = await _unless_cancelled(provider, screen)
+        token: Any = await _unless_cancelled(begin, screen)
         if not isinstance(token, Token):
-            raise TypeError(f"login() gave {type(token).__name__} instead of a Token")
+            raise TypeError(f"{begin.__name__}() gave {type(token).__name__} instead of a Token")
         await provider.tokens.save(token)
 
 
@@ -38,9 +42,9 @@ async def log_out(provider: LoginProvider[Any]) -> bool:
         return await provider.tokens.delete()
 
 
-async def _unless_cancelled(provider: LoginProvider[Any], screen: Screen) -> Any:
+async def _unless_cancelled(begin: Callable[[Screen], Awaitable[Any]], screen: Screen) -> Any:
     """Wait for the login or for the person's cancelling, and leave neither behind."""
-    login = asyncio.ensure_future(provider.login(screen))
+    login = asyncio.ensure_future(begin(screen))
     cancelled = asyncio.ensure_future(screen.cancelled())
     try:
         await asyncio.wait([login, cancelled], return_when=asyncio.FIRST_COMPLETED)

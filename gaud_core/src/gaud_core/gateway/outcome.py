@@ -24,6 +24,8 @@ class Outcome:
     usage: Usage | None = None
     cost_usd: str | None = None
     """What the upstream says outside of `usage` that the call has cost."""
+    milliunits: int | None = None
+    """What the provider says that the call takes of its account's allowance, in thousandths."""
     status: int | None = None
     """The upstream's; None until it has answered."""
     answered: bool = False

@@ -87,10 +87,16 @@ class Registry:
         return next(iter(claiming or having), None)
 
     def _by_pattern(self, model: str) -> Instance | None:
+        """Take who claims the name and lists nothing at all, then who lists a pattern, then who may list it.
+
+        Who has told what he has does not get a name that is not among it, whatever he claims.
+        """
         instances = self.instances.values()
-        claiming = (instance for instance in instances if _claims(instance, model))
+        claiming = [instance for instance in instances if _claims(instance, model)]
+        alone = (instance for instance in claiming if instance.is_listed and not instance.models)
         listing = (instance for instance in instances if _lists_pattern(instance, model))
-        return next(claiming, None) or next(listing, None)
+        unknown = (instance for instance in claiming if not instance.is_listed)
+        return next(alone, None) or next(listing, None) or next(unknown, None)
 
     def _not_found(self, model: str, may_use: MayUse) -> str:
         shown = model if len(model) <= _SHOWN_NAME else model[:_SHOWN_NAME] + "…"

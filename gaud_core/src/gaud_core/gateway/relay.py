@@ -22,7 +22,7 @@ _LAST_WORDS_SECS = 1.0
 
 async def relay(reply: Reply, dialect: Dialect, watch: Watch, delivery: Delivery, outcome: Outcome) -> None:
     """Send a reply to the client; raise ProviderError only as long as nothing has been sent."""
-    outcome.status, outcome.cost_usd = reply.status, reply.cost_usd
+    outcome.status, outcome.cost_usd, outcome.milliunits = reply.status, reply.cost_usd, reply.milliunits
     if isinstance(reply.content, bytes):
         await send_checked(reply, reply.content, dialect, delivery, outcome)
     elif reply.status < 300 and reply.header("content-type").lower().startswith("text/event-stream"):

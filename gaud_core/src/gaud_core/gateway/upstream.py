@@ -1,32 +1,24 @@
-"""The gateway's client: one pool of connections for each provider instance.
-
-aiohttp, because httpx's own transport scans every connection of its pool for every request (design §9).
-"""
+"""The gateway's client: one pool of connections for each provider instance, and its failures in words."""
 
 from __future__ import annotations
 
 import asyncio
 import os
+import socket
 import ssl
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator
 
-import aiohttp
 import attrs
-from yarl import URL
 
 from gaud_core.call import Reply
 from gaud_core.errors import ProviderError, UpstreamFailed, UpstreamTimeout
+from gaud_core.gateway.client import Answer, Broken, NoAnswer, NotHTTP, Pool, Unreachable
+from gaud_core.gateway.client.connection import Connection
+from gaud_core.gateway.client.request import Address
 from gaud_core.gateway.visits import away
 from gaud_core.provider import Timeouts, UpstreamRequest
 
 __all__ = ["Upstream"]
-
-# Servers such as uvicorn close idle connections after 5 s. A call must not be sent into a connection
-# that is about to close, because a POST cannot be repeated safely (RFC 9110 §9.2.2).
-_KEEP_IDLE_SECS = 4.0
-_MAX_HEADER_BYTES = 64 * 1024
-_UNWANTED = ("User-Agent", "Accept", "Accept-Encoding", "Content-Type")
-_MISHAPS = (aiohttp.ClientError, OSError, ValueError, asyncio.IncompleteReadError)
 
 
 @attrs.define
@@ -34,107 +26,113 @@ class Upstream:
     """Sends requests for one provider instance; every failure is a ProviderError in words."""
 
     name: str
-    _session: aiohttp.ClientSession | None = None
+    _pool: Pool = attrs.field(factory=Pool)
 
     async def send(self, request: UpstreamRequest) -> Reply:
-        """Send a request and give the answer as soon as its headers are there."""
+        """Send a request and give the answer as soon as its headers are there.
+
+        One that is complete by then has bytes for its content, unless it is a stream of events.
+        """
         limits = request.timeouts
-        deadline = None if request.stream else asyncio.get_running_loop().time() + limits.total
+        begun = asyncio.get_running_loop().time()
         wait = limits.first_byte if request.stream else min(limits.first_byte, limits.total)
         try:
-            async with asyncio.timeout(wait):
-                with away():
-                    answer = await self._request(request)
-        except TimeoutError as error:
-            raise self._late(error, limits.connect, wait) from None
-        except _MISHAPS as error:
-            failure = UpstreamFailed(_sentence(self.name, error))
-            failure.unsent = isinstance(error, aiohttp.ClientConnectorError)
-            raise failure from error
-        headers = tuple((name.lower(), value) for name, value in answer.headers.items())
-        pieces = self._pieces(answer, limits, deadline)
-        return Reply(answer.status, headers, pieces, aclose=_closer(answer))
+            answer = await self._begin(request, begun + wait)
+        except TimeoutError:
+            raise UpstreamTimeout(f"`{self.name}` did not begin to answer within {wait:g} s.") from None
+        except (Broken, ValueError) as error:
+            raise UpstreamFailed(_sentence(self.name, error)) from error
+        headers = answer.pairs()
+        if answer.complete and not _is_of_events(headers):
+            return Reply(answer.status, headers, answer.taken())
+        deadline = None if request.stream else begun + limits.total
+        return Reply(answer.status, headers, self._pieces(answer, limits, deadline), aclose=answer.aclose)
 
     async def aclose(self) -> None:
         """Close every connection."""
-        if self._session is not None:
-            await self._session.close()
-            self._session = None
+        self._pool.close()
 
-    async def _request(self, request: UpstreamRequest) -> aiohttp.ClientResponse:
-        limits = request.timeouts
-        return await self._open().request(
-            request.method,
-            URL(request.url, encoded=True),
-            data=request.body,
-            headers=request.headers,
-            timeout=aiohttp.ClientTimeout(total=None, sock_connect=limits.connect, sock_read=None),
-            allow_redirects=False,
-        )
+    async def _begin(self, request: UpstreamRequest, deadline: float) -> Answer:
+        pool = self._pool
+        try:
+            address = pool.address(request.url)
+            connection = pool.idle(address)
+            if connection is None:
+                with away():
+                    connection = await self._connect(address, request.timeouts.connect, deadline)
+        except Unreachable as error:
+            raise self._unreachable(error.__cause__) from error
+        try:
+            answer = pool.send(connection, request.method, address, request.headers, request.body)
+        except ValueError:
+            connection.abort()
+            raise
+        await answer.begun(deadline)
+        return answer
 
-    def _open(self) -> aiohttp.ClientSession:
-        if self._session is None:
-            self._session = aiohttp.ClientSession(
-                connector=aiohttp.TCPConnector(limit=0, keepalive_timeout=_KEEP_IDLE_SECS),
-                cookie_jar=aiohttp.DummyCookieJar(),
-                skip_auto_headers=_UNWANTED,
-                auto_decompress=False,
-                max_line_size=_MAX_HEADER_BYTES,
-                max_field_size=_MAX_HEADER_BYTES,
-            )
-        return self._session
+    async def _connect(self, address: Address, limit: float, deadline: float) -> Connection:
+        """Make a connection within its own limit and that of the call, whichever is shorter."""
+        now = asyncio.get_running_loop().time()
+        own = now + limit < deadline
+        try:
+            async with asyncio.timeout_at(min(now + limit, deadline)):
+                return await self._pool.connect(address)
+        except TimeoutError:
+            if not own:
+                raise
+            failure = UpstreamTimeout(f"`{self.name}` could not be reached within {limit:g} s.")
+            failure.unsent = True
+            raise failure from None
 
-    async def _pieces(
-        self, answer: aiohttp.ClientResponse, limits: Timeouts, deadline: float | None
-    ) -> AsyncIterator[bytes]:
+    async def _pieces(self, answer: Answer, limits: Timeouts, deadline: float | None) -> AsyncIterator[bytes]:
         """Give the answer's bytes as they come; nothing is decoded."""
         clock = asyncio.get_running_loop().time
-        content = answer.content
         try:
-            while True:
-                until = clock() + limits.idle if deadline is None else deadline
-                async with asyncio.timeout_at(until):
-                    piece = await content.readany()
-                if not piece:
-                    return
+            while piece := await answer.read(clock() + limits.idle if deadline is None else deadline):
                 yield piece
         except TimeoutError:
             raise self._stalled(limits, whole=deadline is not None) from None
-        except _MISHAPS as error:
+        except Broken as error:
             raise UpstreamFailed(
                 f"`{self.name}` broke the connection in the middle of its answer.", code="upstream_broke_off"
             ) from error
-
-    def _late(self, error: TimeoutError, connect: float, wait: float) -> UpstreamTimeout:
-        if isinstance(error, aiohttp.ConnectionTimeoutError):
-            failure = UpstreamTimeout(f"`{self.name}` could not be reached within {connect:g} s.")
-            failure.unsent = True
-            return failure
-        return UpstreamTimeout(f"`{self.name}` did not begin to answer within {wait:g} s.")
 
     def _stalled(self, limits: Timeouts, *, whole: bool) -> ProviderError:
         if whole:
             return UpstreamTimeout(f"`{self.name}` did not finish its answer within {limits.total:g} s.")
         return UpstreamTimeout(f"`{self.name}` sent nothing more for {limits.idle:g} s.")
 
-
-def _closer(answer: aiohttp.ClientResponse) -> Callable[[], Awaitable[None]]:
-    async def close() -> None:
-        answer.close()  # a connection whose answer was read to its end is back in the pool already
-
-    return close
+    def _unreachable(self, cause: BaseException | None) -> UpstreamFailed:
+        failure = UpstreamFailed(_why_unreachable(self.name, cause))
+        failure.unsent = True
+        return failure
 
 
-def _sentence(name: str, error: BaseException) -> str:
-    """Say what happened in words; addresses stay out of it, because clients read this."""
-    if isinstance(error, aiohttp.ClientSSLError | ssl.SSLError):  # also an untrusted certificate
+def _is_of_events(headers: tuple[tuple[str, str], ...]) -> bool:
+    """Whether it is to be relayed event by event even if it came in one piece."""
+    kind = next((value for name, value in headers if name == "content-type"), "")
+    return kind.lower().startswith("text/event-stream")
+
+
+def _sentence(name: str, error: Exception) -> str:
+    """Say what happened in words."""
+    if isinstance(error, NoAnswer):
+        return f"`{name}` closed the connection without an answer."
+    if isinstance(error, NotHTTP):
+        return f"`{name}` answered with something that is not HTTP."
+    if isinstance(error, Broken):
+        return f"`{name}` broke the connection in the middle of its answer."
+    return f"`{name}` was not called: a header of the request holds a line break."
+
+
+def _why_unreachable(name: str, cause: BaseException | None) -> str:
+    """Say it in words; addresses stay out of it, because clients read this."""
+    if isinstance(cause, ssl.SSLError):  # also an untrusted certificate
         return f"`{name}` offers no TLS connection that Gaud can trust."
-    if isinstance(error, aiohttp.ClientConnectorDNSError):
+    if isinstance(cause, socket.gaierror | UnicodeError):
         return f"`{name}` cannot be reached: its host name does not resolve."
-    if isinstance(error, aiohttp.ClientConnectorError):
-        number = error.os_error.errno
+    if isinstance(cause, OSError):
+        number = cause.errno
         reason = os.strerror(number).lower() if number and number > 0 else "no connection"
         return f"`{name}` cannot be reached: {reason}."
-    if isinstance(error, aiohttp.ServerDisconnectedError | ConnectionError | aiohttp.ClientOSError):
-        return f"`{name}` closed the connection without an answer."
-    return f"`{name}` answered with something that is not HTTP."
+    return f"`{name}` cannot be reached: its address is not one."

@@ -10,6 +10,7 @@ from gaud_core.errors import ApiError, BudgetSpent, InvalidKey, LimitReached, No
 from gaud_core.ledger.periods import until_next_day, until_next_month
 from gaud_core.ledger.standing import HORIZON_SECS, KeyState, Standing
 from gaud_core.ledger.values import Admission, Policy, Remaining, Room, Ticket
+from gaud_core.provider.base import dollars
 
 __all__ = ["admit"]
 
@@ -105,14 +106,20 @@ def _check_budgets(key: KeyState, wants: Admission, standing: Standing, policy: 
             left = limit - standing.used.get((key.user_id, period), 0)
             # a call of unknown cost may begin as long as anything is left
             if left < (1 if wants.worst.nanos is None else wants.worst.nanos):
-                raise _spent(name, left, key, standing)
+                raise _spent(name, left, wants.worst.nanos, key, standing)
 
 
-def _spent(name: str, left: int, key: KeyState, standing: Standing) -> ApiError:
+def _spent(name: str, left: int, worst: int | None, key: KeyState, standing: Standing) -> ApiError:
     now = standing.now
+    told = f"Your {name} budget is used up."
+    if left > 0 and worst is not None:
+        told = (
+            f"Your {name} budget has no room for this call: it may cost up to {dollars(worst)} USD, "
+            f"and {dollars(left)} USD are left. A lower `max_tokens` makes it cost less."
+        )
     return BudgetSpent(
         name,
-        f"Your {name} budget has no room for this call." if left > 0 else f"Your {name} budget is used up.",
+        told,
         remaining=_remaining(key, standing),
         retry_after=until_next_day(now) if name == "daily" else until_next_month(now),
     )

@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import calendar
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 
 __all__ = ["DAY_MS", "day_of", "month_of", "periods_of", "until_next_day", "until_next_month"]
 
 DAY_MS = 86_400_000
+_EPOCH_DAY = date(1970, 1, 1).toordinal()
 
 
 def day_of(millis: int) -> str:
     """The day, as `2026-11-23`."""
-    return _utc(millis).strftime("%Y-%m-%d")
+    return date.fromordinal(_EPOCH_DAY + millis // DAY_MS).isoformat()
 
 
 def month_of(millis: int) -> str:

@@ -93,6 +93,7 @@ def close(call: OpenCall, state: str, ending: Settlement, standing: Standing) ->
         "new_first_byte_ms": ending.first_byte_ms,
         "new_total_ms": ending.total_ms,
         "new_error": ending.error,
+        "new_milliunits": _clamped(ending.milliunits, MAX_TOKENS),
     }
 
 

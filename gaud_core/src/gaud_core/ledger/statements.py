@@ -18,7 +18,7 @@ _ADMITTED = (
 )  # fmt: skip
 _ENDED = (
     "status", "input_tokens", "output_tokens", "cached_tokens", "reasoning_tokens", "cost_nanos",
-    "cost_source", "settled_at", "first_byte_ms", "total_ms", "error",
+    "cost_source", "settled_at", "first_byte_ms", "total_ms", "error", "milliunits",
 )  # fmt: skip
 
 

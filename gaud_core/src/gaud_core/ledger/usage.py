@@ -95,6 +95,8 @@ class Row:
     first_byte_ms: int | None
     total_ms: int | None
     error: str | None
+    milliunits: int | None
+    """Thousandths of the unit of the account's allowance, such as premium requests."""
 
 
 @attrs.frozen
@@ -119,6 +121,7 @@ class Sums:
     """How many of the ended calls have no known cost, so are not in `cost_nanos`."""
     estimated: int
     """How many calls are in `cost_nanos` with an estimate."""
+    milliunits: int | None
 
 
 @attrs.frozen
@@ -274,6 +277,7 @@ def _grouped(by: str, conditions: Sequence[ColumnElement[bool]]) -> Any:
             func.sum(calls.c.cost_nanos).label("cost"),
             _count(ended_unknown),
             _count(calls.c.cost_source == "estimated"),
+            func.sum(calls.c.milliunits),
         )
         .where(*conditions)
         .group_by("grouped")

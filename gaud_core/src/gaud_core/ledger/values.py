@@ -70,7 +70,10 @@ class Ticket:
 
 @attrs.frozen
 class Settlement:
-    """How a call ended. A cost of None is unknown, never free; tokens of None were never told."""
+    """How a call ended. A cost of None is unknown, never free; tokens of None were never told.
+
+    `milliunits` are thousandths of the unit of an account's allowance, None where there is none.
+    """
 
     status: int | None
     cost_nanos: int | None = None
@@ -82,6 +85,7 @@ class Settlement:
     first_byte_ms: int | None = None
     total_ms: int | None = None
     error: str | None = None
+    milliunits: int | None = None
 
 
 class Settled(enum.Enum):

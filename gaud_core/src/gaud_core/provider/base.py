@@ -30,7 +30,9 @@ def dollars(nanos: int) -> str:
 class Price:
     """What a model costs, in nano-dollars (10⁻⁹ USD) per million tokens; None is unknown, never free.
 
-    With `subscription` a flat fee pays for it: a call costs nothing more, whatever the tokens.
+    With `subscription` a flat fee pays for it: a call costs nothing more, whatever the tokens. Where the fee
+    buys an allowance, such as a month's premium requests, `milliunits` is how many thousandths of its unit a
+    call takes; the books keep it, and a Reply may say otherwise for its call.
     """
 
     input: int | None = None
@@ -39,6 +41,7 @@ class Price:
     cache_write: int | None = None
     reasoning: int | None = None
     subscription: bool = False
+    milliunits: int | None = None
 
 
 @attrs.frozen
@@ -145,7 +148,8 @@ class Provider(Protocol[S]):
     endpoints: ClassVar[frozenset[str]] = frozenset({"chat/completions"})
     """What it serves natively, as paths below `/v1/`."""
     patterns: ClassVar[tuple[str, ...]] = ()
-    """Model names without prefix that it wants, as globs: `("gpt-*", "o1*")`."""
+    """Model names without prefix that it wants, as globs: `("gpt-*", "o1*")`; of an instance that lists its
+    models, those among them."""
     contract: ClassVar[str] = "1.0"
     """The level of the conformance kit that it claims."""
     settings_class: ClassVar[type[Any]] = object

@@ -1,14 +1,19 @@
-"""Statements compiled once: what SQLAlchemy does for each execution costs more than SQLite's own work."""
+"""Statements compiled once and given to the driver as they are.
+
+What SQLAlchemy does for each execution costs several times SQLite's own work.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from operator import itemgetter
 from typing import Any
 
 import attrs
-from sqlalchemy import Connection, CursorResult, Dialect
+from sqlalchemy import Connection, Dialect
+from sqlalchemy.exc import DBAPIError
 
-__all__ = ["Prepared", "PreparedIn"]
+__all__ = ["Prepared", "PreparedIn", "translated"]
 
 Values = Mapping[str, Any]
 
@@ -21,23 +26,42 @@ class Prepared:
             dialect=dialect, column_keys=columns, compile_kwargs={"render_postcompile": True}
         )
         self.sql: str = compiled.string
-        self._order: Sequence[str] | None = compiled.positiontup if compiled.positional else None
-        self._fixed: Mapping[str, Any] = compiled.params
+        self._dialect = dialect
+        self._bound = _binder(compiled.positiontup if compiled.positional else None, compiled.params)
 
-    def one(self, connection: Connection, values: Values) -> CursorResult[Any]:
-        """Execute it once."""
-        return connection.exec_driver_sql(self.sql, self._bound(values))
+    def one(self, connection: Connection, values: Values) -> Any:
+        """Execute it once and give the driver's cursor."""
+        return self._run(connection, "execute", self._bound(values))
 
     def many(self, connection: Connection, rows: Sequence[Values]) -> None:
         """Execute it for each row; nothing to do for none."""
         if rows:
-            connection.exec_driver_sql(self.sql, [self._bound(row) for row in rows])
+            self._run(connection, "executemany", [self._bound(row) for row in rows])
 
-    def _bound(self, values: Values) -> Any:
-        if self._order is None:
-            return {**self._fixed, **values}
-        fixed = self._fixed
-        return tuple([values[name] if name in values else fixed[name] for name in self._order])
+    def _run(self, connection: Connection, how: str, bound: Any) -> Any:
+        cursor = connection.connection.cursor()
+        try:
+            getattr(cursor, how)(self.sql, bound)
+        except Exception as error:
+            raise translated(error, self.sql, self._dialect) from error
+        return cursor
+
+
+def translated(error: Exception, sql: str, dialect: Dialect) -> BaseException:
+    """Give a driver's error as SQLAlchemy would raise it; any other as it is."""
+    base: Any = dialect.loaded_dbapi.Error
+    if not isinstance(error, base):
+        return error
+    return DBAPIError.instance(sql, None, error, base, dialect=dialect)
+
+
+def _binder(order: Sequence[str] | None, fixed: Values) -> Callable[[Values], Any]:
+    """Give what turns named values into the driver's parameters; `fixed` are those of the statement."""
+    if order is None:
+        return lambda values: {**fixed, **values}
+    if len(order) > 1 and all(fixed[name] is None for name in order):
+        return itemgetter(*order)
+    return lambda values: tuple([values[name] if name in values else fixed[name] for name in order])
 
 
 @attrs.define
@@ -59,4 +83,6 @@ class PreparedIn:
             prepared = self._sizes[size] = Prepared(self.make(size), self.dialect)
         padded = [*wanted, *[wanted[-1]] * (size - len(wanted))]
         bound = {f"v{index}": value for index, value in enumerate(padded)}
-        return prepared.one(connection, {**bound, **values}).fetchall()
+        bound.update(values)
+        rows: Sequence[Any] = prepared.one(connection, bound).fetchall()
+        return rows

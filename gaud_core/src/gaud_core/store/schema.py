@@ -131,6 +131,7 @@ calls: Final = Table(
     Column("first_byte_ms", BigInteger),
     Column("total_ms", BigInteger),
     Column("error", Text),
+    Column("milliunits", BigInteger),  # of the account's allowance, in thousandths of its unit
 )
 
 IS_OPEN: Final = literal_column("state") == literal_column("'open'")

@@ -14,6 +14,8 @@ from typing import Any
 from sqlalchemy import URL, Connection, Engine, Table, create_engine, event
 from sqlalchemy.dialects.sqlite import insert
 
+from gaud_core.store.prepared import translated
+
 __all__ = ["READS", "adding", "backup", "make_engine"]
 
 READS = "gaud_reads"
@@ -89,5 +91,8 @@ def _switch_to_wal(cursor: sqlite3.Cursor) -> None:
 
 
 def _begin(connection: Connection) -> None:
-    reads = connection.get_execution_options().get(READS)
-    connection.exec_driver_sql("BEGIN" if reads else "BEGIN IMMEDIATE")
+    sql = "BEGIN" if connection.get_execution_options().get(READS) else "BEGIN IMMEDIATE"
+    try:
+        connection.connection.cursor().execute(sql)
+    except sqlite3.Error as error:
+        raise translated(error, sql, connection.dialect) from error

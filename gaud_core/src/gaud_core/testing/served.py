@@ -324,10 +324,7 @@ def _is_core(variable: str) -> bool:
 
 def _names(tasks: set[Any]) -> set[str]:
     running = [task for task in tasks if task is not None and not task.done()]
-    return {f"{_where(task)} (task `{task.get_name()}`)" for task in running if _where(task) != _WATCH}
-
-
-_WATCH = "LoopWatch._beat"
+    return {f"{_where(task)} (task `{task.get_name()}`)" for task in running}
 
 
 def _where(task: asyncio.Task[Any]) -> str:

@@ -3,57 +3,48 @@
 from __future__ import annotations
 
 import asyncio
-import threading
-import time
 import traceback
-from types import TracebackType
-from typing import Self
+from types import FrameType, TracebackType
+from typing import Any, Self
 
-from gaud_core.gateway.stacks import frame_of
+from gaud_core.gateway.blame import Suspect
+from gaud_core.gateway.loop_watch import Block
+from gaud_core.gateway.loop_watch import LoopWatch as GatewayWatch
 
 __all__ = ["LoopWatch"]
 
-_BEAT_SECS = 0.01
-_SUSPICIOUS_SECS = 0.08
+_LINES_SHOWN = 6
 
 
 class LoopWatch:
-    """While the block runs, `worst` is the longest time in seconds that the running loop did nothing else.
+    """While the block runs, `worst` is the longest time in seconds that code held up the running loop.
 
-    `culprit` is the stack of the loop's thread in the middle of that time, innermost line last.
+    `culprit` is the stack of the loop's thread in that time, innermost line last. It is the gateway's own
+    watch, so a machine that is busy with something else is not taken for a provider that blocks.
     """
 
     def __init__(self) -> None:
         self.worst = 0.0
         self.culprit = ""
-        self._beaten = time.monotonic()
-        self._stack = ""
-        self._stopped = threading.Event()
+        self._watch = GatewayWatch(_stack, self._tell)
 
     async def __aenter__(self) -> Self:
-        self._thread = threading.get_ident()
-        self._task = asyncio.create_task(self._beat())
-        threading.Thread(target=self._look, name="loop watch", daemon=True).start()
+        self._watch.start()
         return self
 
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        self._stopped.set()
-        self._task.cancel()
+        self._watch.beat()
+        self._watch.stop()
+        self._watch.check()  # what has held up the loop just now
 
-    async def _beat(self) -> None:
-        while True:
-            self._beaten = time.monotonic()
-            await asyncio.sleep(_BEAT_SECS)
-            late = time.monotonic() - self._beaten - _BEAT_SECS
-            if late > self.worst:
-                self.worst, self.culprit = late, self._stack
-            self._stack = ""
+    def _tell(self, block: Block) -> None:
+        secs = block.secs - block.stood_still
+        if secs > self.worst:
+            self.worst, self.culprit = secs, block.suspect.line if block.suspect else ""
 
-    def _look(self) -> None:
-        """Look from another thread where the loop stands when it is late."""
-        while not self._stopped.wait(_BEAT_SECS):
-            late = time.monotonic() - self._beaten > _SUSPICIOUS_SECS
-            if late and not self._stack and (frame := frame_of(self._thread)) is not None:
-                self._stack = "".join(traceback.format_stack(frame)[-6:])
+
+def _stack(frame: FrameType, task: asyncio.Task[Any] | None) -> Suspect:
+    """Show the stack; whose it is does not matter where only one provider runs."""
+    return Suspect((), "".join(traceback.format_stack(frame)[-_LINES_SHOWN:]))

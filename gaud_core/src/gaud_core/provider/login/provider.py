@@ -9,7 +9,7 @@ from functools import cached_property
 from typing import ClassVar, TypeVar
 
 from gaud_core.call import Reply
-from gaud_core.errors import LoginNeeded, UpstreamRefused
+from gaud_core.errors import LoginFailed, LoginNeeded, UpstreamRefused
 from gaud_core.provider.base import Provider
 from gaud_core.provider.login.browser import PKCEFlow, pkce
 from gaud_core.provider.login.device import DeviceFlow, device_code
@@ -48,6 +48,10 @@ class LoginProvider(Provider[S]):
     async def login(self, screen: Screen) -> Token:
         """Log a person in and give his token, which the caller keeps; LoginFailed says why there is none."""
         raise NotImplementedError(f"{type(self).__name__} does not define login()")
+
+    async def take_over(self, screen: Screen) -> Token:
+        """Give the login of another program on this machine; it runs only when the person asks for that."""
+        raise LoginFailed(f"`{self.ctx.name}` knows no other program whose login it could take over.")
 
     async def renew(self, token: Token) -> Token:
         """Give a new token for an old one; what it leaves out is taken from the old one."""

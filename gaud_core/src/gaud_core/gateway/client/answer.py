@@ -1,0 +1,121 @@
+"""An answer while it comes: its head, then its bytes, nothing decoded."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Protocol
+
+__all__ = ["Answer", "Broken", "NoAnswer", "NotHTTP", "Source"]
+
+Headers = tuple[tuple[str, str], ...]
+
+
+class Broken(Exception):
+    """The connection ended, or its framing broke, before the answer was complete."""
+
+
+class NoAnswer(Broken):
+    """It ended before the answer began."""
+
+
+class NotHTTP(Broken):
+    """What came is no answer of HTTP/1.1."""
+
+
+class Source(Protocol):
+    """The connection that an answer comes from, as the answer sees it."""
+
+    def watch(self, deadline: float) -> None:
+        """Fail the answer with TimeoutError at this time of the loop's clock; inf for never."""
+        ...
+
+    def drained(self) -> None:
+        """Hear that everything held has been taken."""
+        ...
+
+    def abort(self) -> None:
+        """Close at once."""
+        ...
+
+
+class Answer:
+    """One answer, read by one task at a time; what is not read stays bounded."""
+
+    __slots__ = ("_loop", "_pieces", "_source", "_waiter", "complete", "error", "headers", "held", "status")
+
+    def __init__(self, source: Source, loop: asyncio.AbstractEventLoop) -> None:
+        self._source = source
+        self._loop = loop
+        self._pieces: list[bytes] = []
+        self._waiter: asyncio.Future[None] | None = None
+        self.status = 0
+        """0 until the head is there."""
+        self.headers: list[tuple[bytes, bytes]] = []
+        self.held = 0
+        self.complete = False
+        self.error: BaseException | None = None
+
+    async def begun(self, deadline: float) -> None:
+        """Wait for the head; raises NoAnswer, NotHTTP or TimeoutError."""
+        while not self.status:
+            if self.error is not None:
+                raise self.error
+            await self._wait(deadline)
+
+    async def read(self, deadline: float) -> bytes:
+        """Give all that has come since the last time, nothing at the end; raises Broken or TimeoutError."""
+        while not self._pieces:
+            if self.error is not None:
+                raise self.error
+            if self.complete:
+                return b""
+            await self._wait(deadline)
+        return self.taken()
+
+    def taken(self) -> bytes:
+        """Give what is there, without waiting."""
+        pieces, self._pieces = self._pieces, []
+        if self.held and not self.complete:
+            self.held = 0
+            self._source.drained()
+        return pieces[0] if len(pieces) == 1 else b"".join(pieces)
+
+    def pairs(self) -> Headers:
+        """Give the headers as text whose bytes come out again by the same encoding, names in lower case."""
+        return tuple(
+            [
+                (name.decode("latin-1").lower(), value.decode("utf-8", "surrogateescape"))
+                for name, value in self.headers
+            ]
+        )
+
+    async def aclose(self) -> None:
+        """Let go: a connection in the middle of an answer is closed, any other is in its pool already."""
+        if not self.complete:
+            self._source.abort()
+
+    def add(self, piece: bytes) -> None:
+        """Take a piece in."""
+        self._pieces.append(piece)
+        self.held += len(piece)
+
+    def wake(self) -> None:
+        """Tell the reader that something has come."""
+        waiter = self._waiter
+        if waiter is not None and not waiter.done():
+            waiter.set_result(None)
+
+    async def _wait(self, deadline: float) -> None:
+        waiter = self._waiter = self._loop.create_future()
+        self._source.watch(deadline)
+        try:
+            await waiter
+        except BaseException:  # the reader is cancelled, and nobody else reads this
+            self._source.abort()
+            raise
+        finally:
+            self._waiter = None
+            self._source.watch(_NEVER)
+
+
+_NEVER = float("inf")
