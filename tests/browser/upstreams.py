@@ -69,7 +69,11 @@ def answer_as_vendor(upstream: ScriptedUpstream) -> ScriptedOAuth:
 
 def _details() -> Iterator[dict[str, Any]]:
     for name, (provider, taken, given, most_in, most_out) in LITELLM_MODELS.items():
-        known = {"input_cost_per_token": taken, "output_cost_per_token": given, "max_input_tokens": most_in}
+        known: dict[str, Any] = {
+            "input_cost_per_token": taken,
+            "output_cost_per_token": given,
+            "max_input_tokens": most_in,
+        }
         known |= {"max_output_tokens": most_out, "litellm_provider": provider, "mode": "chat"}
         info = {key: value for key, value in known.items() if value is not None}
         yield {"model_name": name, "litellm_params": {"model": f"{provider}/{name}"}, "model_info": info}

@@ -11,7 +11,6 @@ from typing import Any
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
 from starlette.middleware import Middleware
-from starlette.middleware.cors import CORSMiddleware
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import BaseRoute, Route
@@ -22,12 +21,12 @@ from gaud_core.config import Config
 from gaud_core.errors import ApiError, MethodNotAllowed, NotFound, one_line
 from gaud_core.gateway.dialects import ENDPOINTS
 from gaud_core.gateway.gateway import Gateway
-from gaud_core.gateway.limits import LIMIT_HEADERS
 from gaud_core.gateway.pages import front_door, health, list_models, retrieve_model
 from gaud_core.gateway.plugins import Plugin, discover, is_strict
 from gaud_core.gateway.routes import CallRoute
-from gaud_core.gateway.settings_desk import SettingsDesk
+from gaud_core.observe.cors import LiveCORS
 from gaud_core.observe.exchanges import Exchanges
+from gaud_core.observe.logs import change_logging, mask_too
 from gaud_core.store import Store, open_store
 from gaud_core.ui import Site, front, ui_routes
 
@@ -46,7 +45,7 @@ def create_app(
     found = discover(os.environ) if plugins is None else plugins
     opened = _open(config) if store is None else store
     gateway = Gateway(config, found, opened, strict=is_strict(os.environ))
-    site = Site(gateway, opened, SettingsDesk(gateway))
+    site = Site(gateway, opened)
 
     @asynccontextmanager
     async def lifespan(app: Starlette) -> AsyncIterator[None]:
@@ -60,13 +59,15 @@ def create_app(
 
     app = Starlette(
         routes=[*_routes(gateway, opened), *ui_routes(site)],
-        middleware=list(_middleware(config)),
+        middleware=[Middleware(Exchanges), Middleware(LiveCORS, gateway=gateway)],
         exception_handlers={ApiError: _api_error, HTTPException: _http_error},
         lifespan=lifespan,
     )
     app.router.redirect_slashes = False  # a redirect would make clients repeat their POST elsewhere
+    gateway.preparing.append(lambda config: mask_too(config.secrets()))
+    gateway.changed.append(lambda config: change_logging(config.logging.level, as_json=config.logging.json))
     app.state.gateway = gateway
-    app.state.settings_desk = site.settings
+    app.state.settings_desk = gateway.desk
     return app
 
 
@@ -97,18 +98,6 @@ def _administrator(gateway: Gateway) -> Callable[[MutableMapping[str, Any]], Awa
         return await gateway.door.administrator(scope)
 
     return administrator
-
-
-def _middleware(config: Config) -> Sequence[Middleware]:
-    origins = list(config.server.cors_origins)
-    cors = Middleware(
-        CORSMiddleware,
-        allow_origins=origins,
-        allow_methods=["GET", "POST", "DELETE"],
-        allow_headers=["*"],
-        expose_headers=["x-request-id", "retry-after", "x-gaud-hint", *LIMIT_HEADERS],
-    )
-    return [Middleware(Exchanges), *([cors] if origins else [])]
 
 
 async def _api_error(request: Request, error: Exception) -> Response:

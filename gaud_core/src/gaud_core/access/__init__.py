@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from gaud_core.access.bootstrap import bootstrap
+from gaud_core.access.bootstrap import bootstrap, has_administrator
 from gaud_core.access.door import ANYBODY, KNOWN, Door
 from gaud_core.access.keyring import Identity, KeyRing
 from gaud_core.access.people import People
@@ -21,5 +21,6 @@ __all__ = [
     "People",
     "User",
     "bootstrap",
+    "has_administrator",
     "model_allowed",
 ]

@@ -15,7 +15,7 @@ import click
 
 from gaud_core._version import __version__
 from gaud_core.cli.common import Setup, config_option, read_setup, secrets_of
-from gaud_core.config import env_prefix, network_problem
+from gaud_core.config import Server, env_prefix, network_problem
 from gaud_core.errors import ConfigError, GaudError, Problem
 from gaud_core.gateway.plugins import Plugin
 from gaud_core.observe.logs import set_up_logging
@@ -24,6 +24,7 @@ from gaud_core.settings import OptionInfo, describe
 if TYPE_CHECKING:
     import uvicorn
 
+    from gaud_core.gateway.http_protocol import LimitedProtocol
     from gaud_core.store import Store
 
 __all__ = ["command"]
@@ -185,11 +186,12 @@ def _server(setup: Setup, store: Store) -> tuple[_Refusable, uvicorn.Server]:
     from gaud_core.gateway.http_protocol import protocol_with_limit
 
     server = setup.config.server
-    app = _Refusable(create_app(setup.config, plugins=setup.plugins, store=store))
+    inner = create_app(setup.config, plugins=setup.plugins, store=store)
+    app, http = _Refusable(inner), protocol_with_limit(server.max_header_bytes)
     config = uvicorn.Config(
         app,
         interface="asgi3",
-        http=protocol_with_limit(server.max_header_bytes),
+        http=http,
         ws="none",
         lifespan="on",
         log_config=None,
@@ -200,7 +202,14 @@ def _server(setup: Setup, store: Store) -> tuple[_Refusable, uvicorn.Server]:
         timeout_graceful_shutdown=round(server.shutdown_secs),
     )
     logging.getLogger("uvicorn.error").setLevel(logging.WARNING)
+    inner.state.gateway.changed.append(lambda changed: _take_limits(changed.server, config, http))
     return app, uvicorn.Server(config)
+
+
+def _take_limits(server: Server, config: uvicorn.Config, http: type[LimitedProtocol]) -> None:
+    """Take the limits of the server itself from a changed configuration."""
+    http.max_head_bytes = server.max_header_bytes
+    config.timeout_graceful_shutdown = round(server.shutdown_secs)
 
 
 @attrs.define

@@ -100,6 +100,12 @@ class Server:
     shutdown_secs: float = option(
         default=10.0, help="How long running calls may go on when Gaud is told to stop.", ge=0, unit="seconds"
     )
+    drain_secs: float = option(
+        default=600.0,
+        help="How long running calls may go on with a provider's old settings after a change of them.",
+        ge=0,
+        unit="seconds",
+    )
 
 
 @settings

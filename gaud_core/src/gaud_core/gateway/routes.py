@@ -61,7 +61,7 @@ class CallRoute:
             outgoing = self.dialect.prepare(body.with_model(route.model))
             call = Call(exchange.id, self.endpoint, route.model, outgoing, headers, identity.user_id)
             leaving_ends = self.gateway.config.ledger.on_disconnect == "cancel"
-            async with Presence(receive, cancels=leaving_ends) as presence:
+            async with route.instance.lease(), Presence(receive, cancels=leaving_ends) as presence:
                 booking = await self._book(call, route, identity, presence, exchange)
                 await self._forward(call, route.instance, _Client(body, send, booking))
         except ClientLeft:

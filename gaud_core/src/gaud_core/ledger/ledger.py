@@ -54,6 +54,10 @@ class Ledger:
         """As `settle`, begun at once: whoever waits may be cancelled and come back."""
         return self.writer.submit(Closing(ticket.id, settlement))
 
+    def use(self, policy: Policy) -> None:
+        """Decide by another policy from the next transaction on."""
+        self.books.policy = policy
+
     def verify(self) -> Report:
         """Recompute every counter from the rows; blocks, so call it in a thread while serving."""
         with self.store.reading() as connection:

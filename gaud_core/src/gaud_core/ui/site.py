@@ -25,7 +25,6 @@ class Site:
 
     gateway: Gateway
     store: Store
-    settings: SettingsDesk
     static: StaticFiles = attrs.field(factory=StaticFiles)
     renderer: Renderer = attrs.field(init=False)
     logins: Logins = attrs.field(init=False)
@@ -39,6 +38,11 @@ class Site:
         """Give the time by the clock of the door, in UTC milliseconds."""
         door = getattr(self.gateway, "door", None)  # there once the gateway has started
         return utc_millis() if door is None else door.clock()
+
+    @property
+    def settings(self) -> SettingsDesk:
+        """The one way to read and change settings."""
+        return self.gateway.desk
 
     @property
     def people(self) -> People:

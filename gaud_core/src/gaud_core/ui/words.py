@@ -34,8 +34,9 @@ def money(nanos: int | None) -> str:
     if nanos == 0 or abs(amount) >= 1:
         return f"${amount.quantize(Decimal('0.01'), ROUND_HALF_UP):,f}"
     places = 4 if abs(amount) >= Decimal("0.01") else min(2 - amount.adjusted(), 9)
-    rounded = amount.quantize(Decimal(1).scaleb(-places), ROUND_HALF_UP).normalize()
-    return f"${rounded if rounded.as_tuple().exponent <= -2 else rounded.quantize(Decimal('0.01')):f}"
+    text = f"{amount.quantize(Decimal(1).scaleb(-places), ROUND_HALF_UP):f}"
+    whole, _, decimals = text.rstrip("0").partition(".")
+    return f"${whole}.{decimals:0<2}"
 
 
 def exact(nanos: int | None) -> str:
