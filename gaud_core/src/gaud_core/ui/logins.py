@@ -85,9 +85,6 @@ async def _run(instance: Instance, screen: WebScreen) -> None:
         screen.change(stage="failed", problem=with_hint(error.message, error.hint))
     except GaudError as error:
         screen.change(stage="failed", problem=str(error))
-    except asyncio.CancelledError:
-        screen.change(stage="cancelled")
-        raise
     except Exception as error:  # protects the page from waiting for ever; the log has the traceback
         log.exception("%s: the login failed inside Gaud", instance.name)
         screen.change(stage="failed", problem=f"Gaud failed at this login ({brief(error)}); see its log.")
