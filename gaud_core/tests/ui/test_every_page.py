@@ -83,7 +83,8 @@ def test_a_form_from_elsewhere_is_refused(admin: Visitor, lasting: House, page: 
         assert answer.status_code == 403
         assert "did not come from a page of your session" in answer.text
     for site in ("cross-site", "same-site"):
-        assert admin.post(path, {"sec-fetch-site": site}).status_code == 403
+        headers = {"sec-fetch-site": site, "x-csrf-token": admin.token()}
+        assert admin.client.post(path, headers=headers).status_code == 403
 
 
 @pytest.mark.parametrize("page", PAGES, ids=named)

@@ -20,8 +20,9 @@ def paths(lasting: House) -> list[str]:
     key = lasting.people.create_key(user.id, BAD, KeyLimits(models=(BAD,)), actor="test")[0]
     row = {
         "id": "req_bad", "worker": "w", "user_id": user.id, "key_id": key.id, "instance": BAD,
-        "provider": BAD, "model": BAD, "endpoint": BAD, "stream": False, "on_disconnect": "cancel", "state": "settled",
-        "status": 502, "error": BAD, "reserved_tokens": 0, "admitted_at": NOON - 1000, "cost_source": BAD,
+        "provider": BAD, "model": BAD, "endpoint": BAD, "stream": False, "on_disconnect": "cancel",
+        "state": "settled", "status": 502, "error": BAD, "reserved_tokens": 0,
+        "admitted_at": NOON - 1000, "cost_source": BAD,
     }  # fmt: skip
     with lasting.store.writing() as connection:
         connection.execute(insert(calls).values(row))

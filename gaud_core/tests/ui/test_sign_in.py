@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -174,7 +175,7 @@ def test_without_keys_everybody_is_in(tmp_path: Path, upstream: ScriptedUpstream
 
 def test_a_certificate_opens_pages(tmp_path: Path, upstream: ScriptedUpstream) -> None:
     """Who calls without a key by his certificate looks at his pages without one."""
-    sections = {
+    sections: dict[str, Any] = {
         "server": Server(trusted_proxies=("127.0.0.1",)),
         "tls_client_cert": TLSClientCert(enabled=True),
     }
@@ -191,7 +192,7 @@ def test_a_needed_certificate_is_needed_with_a_session_too(
     tmp_path: Path, upstream: ScriptedUpstream
 ) -> None:
     """`require_cert` is not forgotten because somebody has signed in once."""
-    sections = {
+    sections: dict[str, Any] = {
         "server": Server(trusted_proxies=("127.0.0.1",)),
         "tls_client_cert": TLSClientCert(require_cert=True),
     }

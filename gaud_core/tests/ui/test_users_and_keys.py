@@ -92,7 +92,7 @@ def test_a_key_is_changed_rotated_and_revoked(lasting: House, admin: Visitor) ->
     assert lasting.people.find_key(key.id).label == "new label"
     assert lasting.people.find_key(key.id).limits.rpm == 5
     text = shown_key(admin.post(f"/ui/keys/{key.id}/rotate", grace_secs="3600"))
-    assert lasting.visitor(text)
+    assert lasting.visitor(text).get("/ui/usage").status_code == 200
     admin.post(f"/ui/keys/{key.id}/revoke")
     assert lasting.nobody().sign_in(text).status_code == 401
     changes = [change for change in read_audit(lasting.store, 1, 200)[0] if change.target == key.id]

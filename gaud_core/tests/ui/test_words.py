@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+from functools import partial
 
 import pytest
 from hypothesis import given
@@ -105,11 +106,11 @@ def test_unknown_sums_are_not_zero() -> None:
 def test_a_number_is_read_or_refused_in_words(text: str) -> None:
     """Nothing that is typed is an error of ours."""
     form = Form((("n", text),))
-    for read in (
-        lambda: form.whole("n", "N"),
-        lambda: form.nanos("n", "N"),
-        lambda: form.last_day("n", "N", NOON),
-    ):
+    for read in (partial(form.whole, "n", "N"), partial(form.nanos, "n", "N"), partial(_last_day, form)):
         with contextlib.suppress(BadRequest):
             found = read()
             assert found is None or found >= 0
+
+
+def _last_day(form: Form) -> int | None:
+    return form.last_day("n", "N", NOON)

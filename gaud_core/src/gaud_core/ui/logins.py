@@ -8,6 +8,7 @@ import os
 import secrets
 import time
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 import attrs
@@ -20,6 +21,7 @@ from gaud_core.ui.screen import LoginState, WebScreen, is_login_id, read_state
 
 __all__ = ["Logins"]
 
+_LONGEST_SECS = 3700.0  # no code lasts longer than an hour: whoever ran this login has died
 _KEPT_SECS = 2 * 3600.0
 _LONGEST_ANSWER = 8192
 
@@ -41,14 +43,17 @@ class Logins:
         folder, made = self.folder(), secrets.token_urlsafe(12)
         _tidy(folder)
         screen = WebScreen(folder, LoginState(id=made, instance=instance.name, begun=time.time()))
-        self._tasks[instance.name] = asyncio.create_task(
-            _run(instance, screen), name=f"login {instance.name}"
-        )
+        task = asyncio.create_task(_run(instance, screen), name=f"login {instance.name}")
+        task.add_done_callback(partial(_ended, screen))
+        self._tasks[instance.name] = task
         return made
 
     def state(self, id: str) -> LoginState | None:
         """Give what a login shows."""
-        return read_state(self.folder(), id) if is_login_id(id) else None
+        state = read_state(self.folder(), id) if is_login_id(id) else None
+        if state is None or state.stage != "waiting" or time.time() - state.begun < _LONGEST_SECS:
+            return state
+        return attrs.evolve(state, stage="failed", problem="This login is too old. Begin a new one.")
 
     def answer(self, id: str, text: str) -> None:
         """Pass on a line that the person has entered."""
@@ -91,6 +96,12 @@ async def _run(instance: Instance, screen: WebScreen) -> None:
     else:
         await _look_around(instance)
         screen.change(stage="done")
+
+
+def _ended(screen: WebScreen, task: asyncio.Task[None]) -> None:
+    """Say that a login was cancelled, also one that had not even begun."""
+    if task.cancelled():
+        screen.change(stage="cancelled")
 
 
 async def _look_around(instance: Instance) -> None:
