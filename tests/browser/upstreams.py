@@ -102,7 +102,7 @@ class Harbour(LoginProvider[HarbourSettings], HTTPProvider[HarbourSettings]):
 
     name = "harbour"
     label = "Harbour"
-    sleep = staticmethod(lambda secs: asyncio.sleep(min(secs, 0.05)))
+    sleep = staticmethod(lambda secs: asyncio.sleep(secs if secs > 60 else 0.05))
 
     def headers(self, call: Call) -> Mapping[str, str]:
         """Nothing beside the token."""

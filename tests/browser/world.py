@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import os
 import socket
 import threading
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import AsyncIterator, Coroutine, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -49,12 +50,17 @@ class World:
     vendor: ScriptedUpstream
     oauth: ScriptedOAuth
     file: Path
+    loop: asyncio.AbstractEventLoop
 
     @property
     def store(self) -> Store:
         """The gateway's store."""
         assert self.gateway.store is not None
         return self.gateway.store
+
+    def run(self, work: Coroutine[Any, Any, Any]) -> Any:
+        """Do something in the gateway's own loop."""
+        return asyncio.run_coroutine_threadsafe(work, self.loop).result(20)
 
     @property
     def people(self) -> People:
@@ -76,8 +82,9 @@ def world(folder: Path, *, litellm: bool = False) -> Iterator[World]:
         file.write_text(_toml(folder, upstream.url if litellm else "", vendor.url))
         file.chmod(0o600)
         app = _app(file)
+        loops = _noting_its_loop(app)
         with _serving(app) as url:
-            yield World(url, app.state.gateway, upstream, vendor, oauth, file)
+            yield World(url, app.state.gateway, upstream, vendor, oauth, file, loops[0])
 
 
 @contextlib.contextmanager
@@ -114,6 +121,21 @@ def _app(file: Path) -> Any:
     schemas = {plugin.name: plugin.provider.settings_class for plugin in _PLUGINS if plugin.provider}
     config = load_config(str(file), os.environ, schemas)
     return create_app(config, plugins=_PLUGINS)
+
+
+def _noting_its_loop(app: Any) -> list[asyncio.AbstractEventLoop]:
+    """Note in which loop the application starts."""
+    loops: list[asyncio.AbstractEventLoop] = []
+    lifespan = app.router.lifespan_context
+
+    @contextlib.asynccontextmanager
+    async def noting(app: Any) -> AsyncIterator[Any]:
+        loops.append(asyncio.get_running_loop())
+        async with lifespan(app) as state:
+            yield state
+
+    app.router.lifespan_context = noting
+    return loops
 
 
 @contextlib.contextmanager

@@ -81,6 +81,12 @@ def seconds(number: float) -> str:
     return " ".join(parts[:2])
 
 
+def clock(seconds_left: float) -> str:
+    """Give what is left as on a kitchen clock: 14:59."""
+    left = max(0, round(seconds_left))
+    return f"{left // 60}:{left % 60:02}"
+
+
 def ago(millis: int, now: int) -> str:
     """Give how long something is past."""
     gone = max(0, now - millis) // 1000
@@ -121,6 +127,7 @@ FILTERS = {
     "ms": ms,
     "seconds": seconds,
     "ago": ago,
+    "clock": clock,
     "moment": moment,
     "day": day,
     "percent": percent,

@@ -76,13 +76,14 @@ document.addEventListener("htmx:afterOnLoad", () => {
 });
 
 // Countdowns: an element says until when, in seconds since 1970.
-setInterval(() => {
+const countDown = () => {
   for (const each of document.querySelectorAll("[data-until]")) {
     const left = Math.max(0, Math.round(Number(each.dataset.until) - Date.now() / 1000));
     const text = `${Math.floor(left / 60)}:${String(left % 60).padStart(2, "0")}`;
     if (each.textContent !== text) each.textContent = text;
   }
-}, 500);
+};
+setInterval(countDown, 500);
 
 // A dialog that htmx fills opens; a field whose check has found something says so to everybody.
 document.addEventListener("htmx:afterSwap", (event) => {
