@@ -21,6 +21,12 @@ _FOLDER = Path(__file__).resolve().parents[2] / "docs" / "screenshots"
 _SIZES = {"desktop": {"width": 1280, "height": 860}, "phone": {"width": 390, "height": 844}}
 
 
+_ELSEWHERE = """for (const each of document.querySelectorAll("code")) {
+  each.textContent = each.textContent.replace(/^\\/.*(?=\\/llm-proxy)/, "/etc/gaud");
+}"""
+"""The file of the pictures lies in a temporary folder of whoever takes them."""
+
+
 def main(arguments: Sequence[str] | None = None) -> None:
     """Make them all, or those whose names hold a word."""
     parser = argparse.ArgumentParser(description=__doc__)
@@ -54,6 +60,7 @@ def _pages(found: World) -> dict[str, str]:
         "usage": "/ui/usage",
         "call": f"/ui/usage/{call.id}",
         "settings": "/ui/settings",
+        "plan": "/ui/settings#section-budget",
         "history": "/ui/settings/history",
         "playground": "/ui/playground?model=litellm:claude-sonnet-4",
         "login": "/ui/login",
@@ -85,6 +92,12 @@ def _take(page: Any, url: str, path: Path) -> None:
         page.fill("#message", "What does Gaud do?")
         page.press("#message", "Enter")
         page.wait_for_selector(".after")
+    if "#section-budget" in url:
+        page.fill("#set-budget-warning_threshold_percent", "70")
+        page.fill("#set-providers-litellm-timeout_secs", "300")
+        page.click("text=Review changes")
+        page.wait_for_selector("#plan[open]")
+    page.evaluate(_ELSEWHERE)
     page.screenshot(path=path, full_page=False)
 
 
