@@ -87,7 +87,7 @@ def _routes(gateway: Gateway, store: Store) -> Sequence[BaseRoute]:
         Route("/v1/models/{model:path}", retrieve_model(gateway)),
         Route("/health", health(gateway)),
         Route("/", front(front_door(gateway))),
-        *admin_routes(Desk(People(store), store, _administrator(gateway))),
+        *admin_routes(Desk(People(store), store, _administrator(gateway), gateway_settings=gateway.desk)),
     ]
 
 

@@ -19,6 +19,7 @@ _NO_ROOM = (errno.ENOSPC, errno.EFBIG, errno.EIO)
 _COMMANDS = {
     "budgets": "Show and set what users may spend.",
     "check": "Read the configuration and report every mistake.",
+    "config": "Plan, apply and undo changes of the configuration while Gaud serves.",
     "db": "Copy the database while Gaud serves.",
     "keys": "List, create, change and revoke keys.",
     "ledger": "Prove that the books are right; show what a crash has left.",

@@ -60,16 +60,15 @@ def command(config_path: str | None, host: str | None, port: int | None) -> None
 
 
 def _with_flags(setup: Setup, host: str | None, port: int | None) -> Setup:
-    flags = {"host": host, "port": port}
-    configured: Any = setup.config.server
+    flags = {"server.host": host, "server.port": port}
     try:
-        server = attrs.evolve(configured, **{k: v for k, v in flags.items() if v is not None})
+        config = setup.config.with_flags({key: value for key, value in flags.items() if value is not None})
     except ValueError as wrong:
         raise ConfigError([Problem("--host", str(wrong).removeprefix("`host` "))]) from None
-    problem = network_problem(server, setup.config.auth)
+    problem = network_problem(config.server, config.auth)
     if problem:
         raise ConfigError([problem])
-    return attrs.evolve(setup, config=attrs.evolve(setup.config, server=server))
+    return attrs.evolve(setup, config=config)
 
 
 def _refuse_useless(setup: Setup) -> None:

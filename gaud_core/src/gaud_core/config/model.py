@@ -56,6 +56,8 @@ class Config:
     path: Path | None = None
     file: ConfigFile | None = attrs.field(default=None, repr=False, eq=False)
     loaded: bool = attrs.field(default=False, eq=False)
+    flags: Mapping[str, Any] = attrs.field(factory=dict, converter=_frozen, eq=False)
+    """What the command line holds by dotted key, against the file and the environment, until the end."""
     server: Server = attrs.field(factory=Server)
     auth: Auth = attrs.field(factory=Auth)
     tls_client_cert: TLSClientCert = attrs.field(factory=TLSClientCert)
@@ -73,6 +75,12 @@ class Config:
     def problems(self) -> tuple[Problem, ...]:
         """The mistakes of all provider sections together."""
         return tuple(problem for instance in self.instances.values() for problem in instance.problems)
+
+    def with_flags(self, flags: Mapping[str, Any]) -> Config:
+        """Let the command line win, as `--port` does; ValueError if a value cannot be."""
+        given = {key.removeprefix("server."): value for key, value in flags.items()}
+        server: Any = self.server
+        return attrs.evolve(self, server=attrs.evolve(server, **given), flags=flags)
 
     def table_of(self, instance: str) -> Mapping[str, Any]:
         """What the file says below `[providers.<instance>]`, unread; empty if it says nothing."""

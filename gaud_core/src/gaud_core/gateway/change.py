@@ -84,7 +84,7 @@ async def prepare(
     posts = {name: everybody[name] for name in config.instances if name in everybody}
     instances = {name: post.instance for name, post in posts.items()}
     registry = Registry(instances, broken | failed, install_hint)
-    state = Current(config, wanted, tuple(plugins), registry, _door(current.door, config))
+    state = Current(config, wanted, plugins, registry, _door(current.door, config))
     return Prepared(gateway, state, posts, fresh, plan)
 
 

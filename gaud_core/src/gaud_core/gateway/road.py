@@ -93,6 +93,7 @@ class Road:
     seen: str = ""
     """The digest of the content that was looked at last, whatever became of it."""
     _doubted: str = ""
+    _known: tuple[Sequence[Plugin], Plugins] | None = None
     _one: asyncio.Lock = attrs.field(factory=asyncio.Lock)
 
     @property
@@ -201,7 +202,13 @@ class Road:
 
     def plugins(self) -> Plugins:
         """What the reading must know of the providers that are installed."""
-        return settings_of(self.gateway.plugins, self.gateway.environ)
+        return self._known_of(self.gateway.plugins)
+
+    def _known_of(self, found: Sequence[Plugin]) -> Plugins:
+        """Look through the installed distributions once for each set of providers: that takes 0.1 s."""
+        if self._known is None or self._known[0] is not found:
+            self._known = found, settings_of(found, self.gateway.environ)
+        return self._known[1]
 
     async def _prepared(self, content: bytes, *, retry: bool = False) -> Prepared:
         wanted, found = await self._loaded(content, retry=retry)
@@ -217,9 +224,8 @@ class Road:
         if retry or _names_unknown(file, self.plugins()):
             found = rediscover(found, gateway.environ)
         exists = bool(content) or self.said.file is not None
-        return config_of(
-            file if exists else None, gateway.environ, settings_of(found, gateway.environ)
-        ), found
+        wanted = config_of(file if exists else None, gateway.environ, self._known_of(found))
+        return wanted.with_flags(self.said.flags), found
 
     def _commit(self, prepared: Prepared, origin: Origin) -> None:
         prepared.commit()

@@ -104,8 +104,9 @@ class SettingsDesk:
     def list_settings(self) -> Sequence[Setting]:
         """List every setting of the core and of each installed provider, in the order of a settings page."""
         current = self.gateway.current
-        schemas = self.road.plugins().schemas
-        return list(list_settings(current.said, current.config, schemas, self.gateway.environ))
+        schemas, flags = self.road.plugins().schemas, current.said.flags
+        listed = list_settings(current.said, current.config, schemas, self.gateway.environ)
+        return [_held_by_flag(one) if one.key in flags else one for one in listed]
 
     async def plan(
         self,
@@ -258,5 +259,16 @@ class _Editing:
 
     def __call__(self, file: ConfigFile) -> bytes:
         gateway = self.desk.gateway
+        for key in self.changes.keys() & gateway.current.said.flags.keys():
+            told = f"`{key}` is held by {_flag(key)} on Gaud's command line. Start it without to change this."
+            raise BadRequest(told, status=409, code="held_by_command_line", param=key)
         edits = edits_of(self.changes, file.table, gateway.environ, self.desk.road.plugins())
         return edited(file.text, edits).encode()
+
+
+def _held_by_flag(setting: Setting) -> Setting:
+    return attrs.evolve(setting, overridden=True, env=_flag(setting.key))
+
+
+def _flag(key: str) -> str:
+    return f"--{key.rpartition('.')[2]}"
