@@ -28,7 +28,7 @@ from gaud_core.observe.cors import LiveCORS
 from gaud_core.observe.exchanges import Exchanges
 from gaud_core.observe.logs import change_logging, mask_too
 from gaud_core.store import Store, open_store
-from gaud_core.ui import Site, front, ui_routes
+from gaud_core.ui import Dashboard, front
 
 __all__ = ["create_app"]
 
@@ -45,7 +45,7 @@ def create_app(
     found = discover(os.environ) if plugins is None else plugins
     opened = _open(config) if store is None else store
     gateway = Gateway(config, found, opened, strict=is_strict(os.environ))
-    site = Site(gateway, opened)
+    dashboard = Dashboard(gateway, opened)
 
     @asynccontextmanager
     async def lifespan(app: Starlette) -> AsyncIterator[None]:
@@ -53,12 +53,12 @@ def create_app(
         try:
             yield
         finally:
-            await site.logins.stop()
+            await dashboard.stop()
             await gateway.stop()
             opened.close()
 
     app = Starlette(
-        routes=[*_routes(gateway, opened), *ui_routes(site)],
+        routes=[*_routes(gateway, opened), Route("/ui", dashboard), Route("/ui/{rest:path}", dashboard)],
         middleware=[Middleware(Exchanges), Middleware(LiveCORS, gateway=gateway)],
         exception_handlers={ApiError: _api_error, HTTPException: _http_error},
         lifespan=lifespan,

@@ -6,8 +6,7 @@ the forms' protection and the headers are `endpoint.py`. Templates and static fi
 
 from __future__ import annotations
 
-from gaud_core.ui.routes import ui_routes
-from gaud_core.ui.site import Site
+from gaud_core.ui.dashboard import Dashboard
 from gaud_core.ui.welcome import front
 
-__all__ = ["Site", "front", "ui_routes"]
+__all__ = ["Dashboard", "front"]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import re
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
 
 __all__ = ["Renderer"]
 
+_TICKED = re.compile(r"`([^`]+)`")
 _FOLDER = Path(__file__).parent / "templates"
 
 
@@ -37,6 +39,11 @@ class Renderer:
     @cached_property
     def _environment(self) -> jinja2.Environment:
         import jinja2
+        import markupsafe
+
+        def ticks(text: object) -> markupsafe.Markup:
+            """Show what stands between backticks as code; everything is escaped before."""
+            return markupsafe.Markup(_TICKED.sub(r"<code>\1</code>", str(markupsafe.escape(text))))  # noqa: S704
 
         environment = jinja2.Environment(
             loader=jinja2.FileSystemLoader(_FOLDER),
@@ -46,6 +53,6 @@ class Renderer:
             lstrip_blocks=True,
             auto_reload=False,
         )
-        environment.filters.update(FILTERS)
+        environment.filters.update(FILTERS, ticks=ticks)
         environment.globals.update(asset=self.static.address, version=__version__)
         return environment
