@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import functools
-from pathlib import Path
+from importlib import resources
 from typing import Any
 
 import pytest
@@ -20,9 +20,7 @@ PATHS = ("dashboard", "providers", "models", "users", "budgets", "usage", "setti
 @functools.cache
 def axe() -> str:
     """The script of axe-core, from the distribution that brings it along."""
-    import axe_playwright_python
-
-    return (Path(axe_playwright_python.__file__).parent / "axe.min.js").read_text(encoding="utf-8")
+    return (resources.files("axe_playwright_python") / "axe.min.js").read_text(encoding="utf-8")
 
 
 def paths(gaud: World) -> list[str]:

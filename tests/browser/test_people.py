@@ -18,8 +18,9 @@ def sdk(gaud: World, key: str) -> openai.OpenAI:
 
 def say_hello(client: openai.OpenAI) -> str:
     """Make a call."""
-    messages = [{"role": "user", "content": "Hello!"}]
-    answer = client.chat.completions.create(model="litellm:gpt-4o", messages=messages)  # type: ignore[call-overload]
+    answer = client.chat.completions.create(
+        model="litellm:gpt-4o", messages=[{"role": "user", "content": "Hello!"}]
+    )
     return str(answer.choices[0].message.content)
 
 

@@ -29,11 +29,12 @@ def test_workers_that_start_at_once_agree(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("damaged", ["", "not hex", "abcd"])
-def test_a_damaged_one_is_replaced(tmp_path: Path, damaged: str) -> None:
-    """Everybody signs in again, and that is all."""
+def test_a_damaged_one_is_told(tmp_path: Path, damaged: str) -> None:
+    """It is not replaced behind the back of a worker that has read it before; the cure is said."""
     (tmp_path / FILE).write_text(damaged)
-    found = signing_secret(tmp_path)
-    assert signing_secret(tmp_path) == found
+    with pytest.raises(BooksClosed, match="delete it"):
+        signing_secret(tmp_path)
+    assert (tmp_path / FILE).read_text() == damaged
 
 
 def test_a_folder_that_cannot_be_used_is_told(tmp_path: Path) -> None:

@@ -34,7 +34,7 @@ class Dashboard:
     async def __call__(self, scope: MutableMapping[str, Any], receive: Receive, send: Send) -> None:
         """Serve one request; the first one waits for the import, the calls beside it do not."""
         async with self._loading:
-            router = self._router or await asyncio.to_thread(self._load)
+            router = self._router if self._router is not None else await asyncio.to_thread(self._load)
         await router({**scope, "path_params": {}}, receive, send)
 
     async def stop(self) -> None:

@@ -19,7 +19,7 @@ _BYTES = 32
 def signing_secret(folder: Path) -> bytes:
     """Read the secret, or make it when it is not there; workers that start at once agree on one.
 
-    A file that is damaged is replaced: the worst of it is that everybody signs in again.
+    BooksClosed in words if that cannot be. A damaged file is not replaced: another worker may be using it.
     """
     path = folder / FILE
     try:
@@ -32,7 +32,7 @@ def signing_secret(folder: Path) -> bytes:
         told = f"Gaud cannot keep the secret of its sessions in {path}: {error.strerror}. Make room there."
         raise BooksClosed(told) from None
     if found is None:
-        raise BooksClosed(f"{path} cannot be used as the secret of the sessions: delete it.")
+        raise BooksClosed(f"{path} is damaged: delete it, and everybody signs in again.")
     return found
 
 
@@ -45,9 +45,7 @@ def _read(path: Path) -> bytes | None:
 
 
 def _put(path: Path) -> None:
-    """Put a whole file in place, unless another worker was quicker."""
-    if path.exists():
-        path.unlink(missing_ok=True)
+    """Put a whole file in place, unless there is one."""
     descriptor, made = tempfile.mkstemp(dir=path.parent, prefix=FILE)  # with mode 0600
     try:
         with os.fdopen(descriptor, "w", encoding="ascii") as file:
@@ -63,4 +61,5 @@ def _link(made: Path, path: Path) -> None:
     except FileExistsError:
         return
     except OSError:  # a file system without hard links: the last of those who start at once wins
-        made.replace(path)
+        if not path.exists():
+            made.replace(path)
