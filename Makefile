@@ -7,7 +7,7 @@
 
 SHELL := /bin/sh
 .DEFAULT_GOAL := help
-.PHONY: help run demo test chaos bench check format lint types imports examples docs clean
+.PHONY: help run demo test chaos bench check format lint types imports examples docs screenshots clean
 
 PORT ?=
 TRIALS ?= 10000
@@ -81,6 +81,9 @@ examples: .venv/installed
 
 docs: .venv/installed ## Run the examples in README and docs, with their output
 	@$(bin)/python -m pytest tests/docs $(ARGS)
+
+screenshots: .venv/installed ## Take pictures of every page of the dashboard, into docs/screenshots (ARGS="--only usage" some)
+	@exec $(bin)/python -m tests.browser.shots $(ARGS)
 
 clean: ## Remove the environments and everything that tools left behind
 	@rm -rf .venv .venv-litellm .bench-peers dist .ruff_cache .mypy_cache .pytest_cache .import_linter_cache .hypothesis

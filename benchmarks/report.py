@@ -16,8 +16,8 @@ _COLOURS = {"Gaud": "#2563eb", "nginx": "#16a34a", "Portkey": "#d97706", "LiteLL
 _CANNOT = (
     "What the peers do not do in these set-ups: nginx knows no keys, limits or books; Portkey's gateway "
     "relays to whatever host a header names and keeps no keys, limits or books; LiteLLM runs without a key "
-    "and a database, so it checks and books nothing. Gaud checks a key, its three limits and two budgets, and "
-    "books every call before it goes out and after it."
+    "and a database, so it checks and books nothing. Gaud checks a key, its three limits and two budgets, "
+    "and books every call before it goes out and after it."
 )
 
 

@@ -33,6 +33,7 @@ from gaud_core.observe.exchanges import Exchanges
 from gaud_core.observe.logs import change_logging, mask_too
 from gaud_core.observe.metrics import Meter, keep_published, metrics_page
 from gaud_core.store import Store, open_store
+from gaud_core.ui import Dashboard, front
 
 __all__ = ["create_app"]
 
@@ -58,6 +59,7 @@ def create_app(
     opened = _open(config) if store is None else store
     gateway = Gateway(config, found, opened, strict=is_strict(os.environ))
     counted = meter or Meter()
+    dashboard = Dashboard(gateway, opened)
 
     @asynccontextmanager
     async def lifespan(app: Starlette) -> AsyncIterator[None]:
@@ -68,11 +70,16 @@ def create_app(
         finally:
             publishing.cancel()
             counted.publish()
+            await dashboard.stop()
             await gateway.stop()
             opened.close()
 
     app = Starlette(
-        routes=list(_routes(gateway, opened, counted)),
+        routes=[
+            *_routes(gateway, opened, counted),
+            Route("/ui", dashboard),
+            Route("/ui/{rest:path}", dashboard),
+        ],
         middleware=[
             Middleware(Exchanges, meter=counted, calls=_calls()),
             Middleware(LiveCORS, gateway=gateway),
@@ -105,7 +112,7 @@ def _routes(gateway: Gateway, store: Store, meter: Meter) -> Sequence[BaseRoute]
         *_both([("models/{model:path}", retrieve_model(gateway), ["GET"])]),
         Route("/health", health(gateway)),
         Route("/metrics", metrics_page(gateway, meter)),
-        Route("/", front_door(gateway)),
+        Route("/", front(front_door(gateway))),
         *admin_routes(Desk(People(store), store, _administrator(gateway), gateway_settings=gateway.desk)),
     ]
 
