@@ -210,10 +210,14 @@ def _undo(client: Client, *, sure: bool) -> None:
 def _ask(question: str, *, sure: bool) -> None:
     if sure:
         return
-    if not sys.stdin.isatty():
+    if not _sees_a_person():
         raise GaudError("Nothing was written, as nobody can be asked here: say --yes, or look with --print.")
     if not click.confirm(question):
         raise GaudError("Nothing was written.")
+
+
+def _sees_a_person() -> bool:
+    return sys.stdin.isatty()
 
 
 def _text(options: dict[str, object], name: str) -> str | None:

@@ -118,11 +118,13 @@ def _insertions(node: _Node, added: Mapping[str, Any], style: _Style) -> Iterato
         comma = ", " if node.comma_at >= 0 else " "
         yield node.tail, node.tail, comma + ", ".join(pieces)
         return
-    if node.comma_at >= 0:
+    comma = "," if node.comma_at >= 0 else ""
+    if comma and node.comma_at != node.tail:  # a comment stands between
         yield node.comma_at, node.comma_at, ","
+        comma = ""
     lines = [f"{inner}{json.dumps(key)}: {style.written(value, inner)}" for key, value in added.items()]
     end = "" if "\n" in style.text[node.tail : node.end] else style.newline + outer
-    yield node.tail, node.tail, style.newline + f",{style.newline}".join(lines) + end
+    yield node.tail, node.tail, comma + style.newline + f",{style.newline}".join(lines) + end
 
 
 @attrs.define

@@ -46,13 +46,17 @@ def _without_block(lines: list[str]) -> list[str]:
 
 
 def _refuse_unclear(lines: list[str], under: str) -> None:
+    """Lines at the margin must be names (of a mapping) or items (of a list, or below a name)."""
+    begun = False
     for number, line in enumerate(lines, 1):
-        if not line.strip() or line.lstrip().startswith("#") or line.startswith(" "):
+        if not line.strip() or line.lstrip().startswith("#") or (line == "---" and not begun):
             continue
         item = line == "-" or line.startswith("- ")
-        plain = (item if under == "-" else item or _NAME.match(line)) or (line == "---" and number == 1)
-        if not plain or line.startswith("\t"):
+        named = bool(_NAME.match(line))
+        plain = item if under == "-" else named or (begun and item)
+        if "\t" in line or not (plain or (begun and line.startswith(" "))):
             raise UnclearYAML(f"line {number} is not written in a way that can be added to safely")
+        begun = True
 
 
 def _refuse_twins(lines: list[str], content: Mapping[str, Any], under: str) -> None:
