@@ -28,7 +28,9 @@ def read(text: str, form: str) -> Any:
     """The value of a text, as an independent library reads it."""
     if form == "env":
         return dict(line.split("=", 1) for line in text.splitlines())
-    return {"json": json.loads, "toml": tomllib.loads, "yaml": yaml.safe_load}[form](text)
+    if form == "yaml":
+        return yaml.safe_load(text)
+    return json.loads(text) if form == "json" else tomllib.loads(text)
 
 
 def texts(value: Any) -> list[str]:

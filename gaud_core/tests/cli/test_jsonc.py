@@ -26,14 +26,17 @@ GAPS = st.sampled_from(["", " ", "\n", "\r\n\t", "/* , } */", '// { " \n', " \n 
 @st.composite
 def written(draw: st.DrawFn, value: Any) -> str:
     """A value as a person might write it: with space, comments and commas where JSON has none."""
-    gap = lambda: draw(GAPS)  # noqa: E731
+
+    def gap() -> str:
+        return draw(GAPS)
+
     if isinstance(value, dict):
         pieces = [f"{gap()}{json.dumps(k)}{gap()}:{gap()}{draw(written(v))}{gap()}" for k, v in value.items()]
     elif isinstance(value, list):
         pieces = [f"{gap()}{draw(written(item))}{gap()}" for item in value]
     else:
         return json.dumps(value)
-    comma = "," + gap() if pieces and draw(st.booleans()) else ""
+    comma = draw(st.sampled_from(["", ",", ", // no more\n"])) if pieces else ""
     marks = "{}" if isinstance(value, dict) else "[]"
     return marks[0] + ",".join(pieces) + comma + (gap() if not pieces else "") + marks[1]
 

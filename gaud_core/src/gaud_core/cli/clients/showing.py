@@ -31,8 +31,8 @@ def diff(target: Target, after: str | None, key: Secret | None) -> str:
     """The change of a file as `diff -u` shows it, with a mask in the place of each secret."""
     old = [] if target.text is None else target.text.splitlines()
     new = [] if after is None else after.splitlines()
-    names = (os.devnull if text is None else str(target.path) for text in (target.text, after))
-    lines = difflib.unified_diff(old, new, *names, lineterm="")
+    was, is_ = (os.devnull if text is None else str(target.path) for text in (target.text, after))
+    lines = difflib.unified_diff(old, new, was, is_, lineterm="")
     return "\n".join(printable(hidden(line, key)) for line in lines) + "\n"
 
 
