@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import os
-from collections.abc import AsyncIterator, Awaitable, Callable, MutableMapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, MutableMapping, Sequence
 from contextlib import asynccontextmanager
 from typing import Any
 
@@ -20,16 +20,20 @@ from gaud_core.access import Identity, People, bootstrap
 from gaud_core.admin import Desk, admin_routes
 from gaud_core.config import Config
 from gaud_core.errors import ApiError, MethodNotAllowed, NotFound, one_line
+from gaud_core.gateway.bridging import BRIDGE_HEADERS
 from gaud_core.gateway.dialects import ENDPOINTS
+from gaud_core.gateway.envelope import error_body
 from gaud_core.gateway.gateway import Gateway
 from gaud_core.gateway.limits import LIMIT_HEADERS
-from gaud_core.gateway.pages import front_door, health, list_models, retrieve_model
+from gaud_core.gateway.pages import front_door, health, list_models, realtime, retrieve_model
 from gaud_core.gateway.plugins import Plugin, discover, is_strict
 from gaud_core.gateway.routes import CallRoute
 from gaud_core.observe.exchanges import Exchanges
 from gaud_core.store import Store, open_store
 
 __all__ = ["create_app"]
+
+_ALL_METHODS = ("GET", "POST", "PUT", "PATCH", "DELETE")
 
 log = logging.getLogger("gaud")
 
@@ -74,15 +78,21 @@ def _open(config: Config) -> Store:
 
 
 def _routes(gateway: Gateway, store: Store) -> Sequence[BaseRoute]:
-    calls = [(endpoint, CallRoute(gateway, endpoint)) for endpoint in ENDPOINTS]
     return [
-        *(Route(f"/v1/{endpoint}", call, methods=["POST"]) for endpoint, call in calls),
-        Route("/v1/models", list_models(gateway)),
-        Route("/v1/models/{model:path}", retrieve_model(gateway)),
+        *_both([(endpoint, CallRoute(gateway, endpoint), ["POST"]) for endpoint in ENDPOINTS]),
+        *_both([("models", list_models(gateway), ["GET"]), ("realtime", realtime, _ALL_METHODS)]),
+        *_both([("models/{model:path}", retrieve_model(gateway), ["GET"])]),
         Route("/health", health(gateway)),
         Route("/", front_door(gateway)),
         *admin_routes(Desk(People(store), store, _administrator(gateway))),
     ]
+
+
+def _both(served: Sequence[tuple[str, Any, Sequence[str]]]) -> Iterator[BaseRoute]:
+    """Serve paths below `/v1/`, and without it: some clients have it in their base URL, and others not."""
+    for prefix in ("/v1", ""):
+        for path, endpoint, methods in served:
+            yield Route(f"{prefix}/{path}", endpoint, methods=methods)
 
 
 def _administrator(gateway: Gateway) -> Callable[[MutableMapping[str, Any]], Awaitable[Identity]]:
@@ -101,25 +111,26 @@ def _middleware(config: Config) -> Sequence[Middleware]:
         allow_origins=origins,
         allow_methods=["GET", "POST", "DELETE"],
         allow_headers=["*"],
-        expose_headers=["x-request-id", "retry-after", "x-gaud-hint", *LIMIT_HEADERS],
+        expose_headers=["x-request-id", "retry-after", "x-gaud-hint", *BRIDGE_HEADERS, *LIMIT_HEADERS],
     )
     return [Middleware(Exchanges), *([cors] if origins else [])]
 
 
 async def _api_error(request: Request, error: Exception) -> Response:
-    """Answer an error of ours in OpenAI's envelope."""
+    """Answer an error of ours in the caller's envelope."""
     if not isinstance(error, ApiError):
         raise error
-    fields = request.scope["gaud.exchange"].fields
-    fields.setdefault("error", error.message)
+    exchange = request.scope["gaud.exchange"]
+    exchange.fields.setdefault("error", error.message)
     headers = {"retry-after": str(error.retry_after)} if error.retry_after is not None else {}
     if error.hint:
         headers["x-gaud-hint"] = one_line(error.hint).encode("latin-1", "replace").decode("latin-1")
-    return Response(error.body(), error.http_status, headers, media_type="application/json")
+    body = error_body(error, request.scope, exchange.id)
+    return Response(body, error.http_status, headers, media_type="application/json")
 
 
 async def _http_error(request: Request, error: Exception) -> Response:
-    """Put Starlette's own errors into OpenAI's envelope."""
+    """Put Starlette's own errors into the caller's envelope."""
     if not isinstance(error, HTTPException):
         raise error
     method, path = request.method, request.url.path[:200]

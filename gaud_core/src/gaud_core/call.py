@@ -124,13 +124,21 @@ class Body:
 
 @attrs.frozen
 class Usage:
-    """Tokens as the upstream counted them; `cost_usd` is its own price of the call, as it spelled it."""
+    """What a call has used, as the upstream counted it; `cost_usd` is its own price, as it spelled it.
+
+    Tokens read from a cache and tokens written to one are part of the input, reasoning is part of the output.
+    Where something else than tokens is counted, `quantity` says how many of `unit`: images, seconds,
+    characters or searches.
+    """
 
     input_tokens: int = 0
     output_tokens: int = 0
     cached_tokens: int = 0
     reasoning_tokens: int = 0
     cost_usd: str | None = None
+    cache_write_tokens: int = 0
+    quantity: int = 0
+    unit: str = ""
 
 
 @attrs.frozen
@@ -139,7 +147,8 @@ class Call:
 
     `model` is the name without the routing prefix and stands in `body` already. `headers` are those of
     the client's that may travel: names in lower case, no credentials, nothing hop-by-hop. `user` is the
-    id of who calls, None when keys are switched off.
+    id of who calls, None when keys are switched off. `query` is what stands behind the `?` of the URL, as
+    sent. With `open_ended` only silence ends the call, and not its length.
     """
 
     id: str
@@ -148,6 +157,8 @@ class Call:
     body: Body
     headers: Mapping[str, str] = attrs.field(factory=dict)
     user: str | None = None
+    query: str = ""
+    open_ended: bool = False
 
     @property
     def stream(self) -> bool:

@@ -18,6 +18,7 @@ from gaud_core.config.sections import (
     Database,
     Ledger,
     Logging,
+    Routing,
     Server,
     TLSClientCert,
 )
@@ -35,6 +36,7 @@ __all__ = [
     "Instance",
     "Ledger",
     "Logging",
+    "Routing",
     "Server",
     "TLSClientCert",
     "env_prefix",

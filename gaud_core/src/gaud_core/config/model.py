@@ -18,6 +18,7 @@ from gaud_core.config.sections import (
     Database,
     Ledger,
     Logging,
+    Routing,
     Server,
     TLSClientCert,
 )
@@ -62,6 +63,7 @@ class Config:
     database: Database = attrs.field(factory=Database)
     ledger: Ledger = attrs.field(factory=Ledger)
     budget: Budget = attrs.field(factory=Budget)
+    routing: Routing = attrs.field(factory=Routing)
     instances: Mapping[str, Instance] = attrs.field(factory=dict, converter=_frozen)
     sources: Mapping[str, Source] = attrs.field(factory=dict, converter=_frozen)
     warnings: tuple[Problem, ...] = ()

@@ -20,6 +20,7 @@ __all__ = [
     "Database",
     "Ledger",
     "Logging",
+    "Routing",
     "Server",
     "TLSClientCert",
 ]
@@ -231,6 +232,17 @@ class Budget:
     )
 
 
+@settings
+class Routing:
+    """Settings of [routing]: how calls find their way."""
+
+    strict: bool = option(
+        default=False,
+        help="Whether a call is refused when fields of it have no place on the endpoint that its model is "
+        "served on; else they are left out and named in `x-gaud-dropped`.",
+    )
+
+
 SECTIONS: Final[Mapping[str, type]] = MappingProxyType(
     {
         "server": Server,
@@ -242,6 +254,7 @@ SECTIONS: Final[Mapping[str, type]] = MappingProxyType(
         "database": Database,
         "ledger": Ledger,
         "budget": Budget,
+        "routing": Routing,
     }
 )
 """By name; a dot stands for a section inside another one."""

@@ -19,7 +19,7 @@ CREDENTIALS = frozenset(
 )
 _OURS = frozenset(
     {"set-cookie", "server", "date", "alt-svc", "strict-transport-security", "x-request-id", "x-gaud-hint"}
-    | {"x-budget-warning"}
+    | {"x-budget-warning", "x-gaud-bridge", "x-gaud-dropped"}
     | {"www-authenticate", "proxy-authenticate", "clear-site-data", "content-security-policy"}
     | {"x-frame-options", "x-content-type-options", "referrer-policy", "permissions-policy"}
 )
@@ -36,7 +36,7 @@ def client_headers(raw: Sequence[tuple[bytes, bytes]], *, stream: bool) -> dict[
     headers: dict[str, str] = {}
     for key, text in raw:
         name = key.decode("latin-1")
-        if name not in _HOP_BY_HOP and name not in CREDENTIALS:
+        if name not in _HOP_BY_HOP and name not in CREDENTIALS and not name.startswith("x-gaud-"):
             value = _text(text)
             headers[name] = f"{headers[name]}, {value}" if name in headers else value  # RFC 9110 §5.3
     for name in _named_by_connection(raw):

@@ -100,6 +100,11 @@ class Instance:
         self.models = tuple(by_id.values())
         self.by_id = by_id
 
+    def serves(self, model: str) -> frozenset[str]:
+        """Give the endpoints that the upstream itself has for a model, listed or not."""
+        own, listed = self.provider.endpoints, self.by_id.get(model)
+        return own if listed is None or listed.endpoints is None else own & listed.endpoints
+
     async def start(self) -> None:
         """Start the provider, or note why it cannot be."""
         if self.stage == "broken":

@@ -21,6 +21,8 @@ class Outcome:
     """
 
     explain: Callable[[ProviderError], str | None]
+    measured: Usage | None = None
+    """What the request itself says of its usage, which counts if a good answer says nothing."""
     usage: Usage | None = None
     cost_usd: str | None = None
     """What the upstream says outside of `usage` that the call has cost."""

@@ -13,6 +13,7 @@ from starlette.responses import JSONResponse, Response
 
 from gaud_core._version import __version__
 from gaud_core.errors import (
+    ApiError,
     BooksClosed,
     InvalidKey,
     ModelNotFound,
@@ -20,6 +21,7 @@ from gaud_core.errors import (
     model_not_allowed,
     one_line,
 )
+from gaud_core.gateway.bridging import bridged_endpoints
 from gaud_core.gateway.conduct import Note
 from gaud_core.gateway.gateway import Gateway
 from gaud_core.gateway.instance import Instance
@@ -27,7 +29,7 @@ from gaud_core.gateway.plugins import Plugin
 from gaud_core.provider import Model, Price
 from gaud_core.provider.base import dollars
 
-__all__ = ["front_door", "health", "list_models", "retrieve_model"]
+__all__ = ["front_door", "health", "list_models", "realtime", "retrieve_model"]
 
 _ADDRESS = re.compile(
     r"""(?ix) \b[a-z][a-z0-9+.-]*://[^\s)`"',;]*[^\s)`"',;.:]   # a URL
@@ -77,6 +79,16 @@ def retrieve_model(gateway: Gateway) -> Endpoint:
     return endpoint
 
 
+async def realtime(request: Request) -> Response:
+    """`/v1/realtime`, which is there to say that it is not."""
+    raise ApiError(
+        "Gaud has no WebSockets, so /v1/realtime cannot be served; /v1/chat/completions and /v1/responses "
+        "stream over HTTP.",
+        status=501,
+        code="not_implemented",
+    )
+
+
 def health(gateway: Gateway) -> Endpoint:
     """`GET /health`: 200 while the gateway itself is fine, whatever its providers are."""
 
@@ -121,7 +133,9 @@ def model_object(name: str, instance: Instance, model: Model) -> dict[str, Any]:
     }
     limits = {"max_input_tokens": model.max_input_tokens, "max_output_tokens": model.max_output_tokens}
     known = {key: value for key, value in limits.items() if value is not None}
-    return {**model.extra, **known, **_pricing(model.price), **shape}
+    natives = instance.serves(model.id)
+    ways = {"endpoints": sorted(natives), "bridged_endpoints": bridged_endpoints(natives)}
+    return {**model.extra, **known, **_pricing(model.price), **ways, **shape}
 
 
 def _pricing(price: Price | None) -> dict[str, Any]:

@@ -26,7 +26,9 @@ async def relay(reply: Reply, dialect: Dialect, watch: Watch, delivery: Delivery
     if isinstance(reply.content, bytes):
         await send_checked(reply, reply.content, dialect, delivery, outcome)
     elif reply.status < 300 and reply.header("content-type").lower().startswith("text/event-stream"):
-        await _relay_events(reply, reply.content, dialect, watch, delivery, outcome)
+        await _relay_events(reply, reply.content, watch, delivery, outcome)
+    elif dialect.binary and reply.status < 300:
+        await _relay_unread(reply, await anext(reply.content, b""), reply.content, delivery, outcome)
     else:
         await _relay_whole(reply, reply.content, dialect, delivery, outcome)
 
@@ -51,7 +53,6 @@ async def _relay_whole(
 async def _relay_events(
     reply: Reply,
     content: AsyncIterator[bytes],
-    dialect: Dialect,
     watch: Watch,
     delivery: Delivery,
     outcome: Outcome,
@@ -75,12 +76,12 @@ async def _relay_events(
         outcome.usage = _counted(watch)
         if isinstance(error, ProviderError):
             outcome.fail(error)
-        await _end_broken(error, cutter, dialect, delivery)
+        await _end_broken(error, cutter, watch, delivery)
     except asyncio.CancelledError:  # Gaud is being stopped, or the client has left and hears nothing of this
         outcome.usage = _counted(watch)
         with suppress(TimeoutError):
             async with asyncio.timeout(_LAST_WORDS_SECS):
-                await _end_broken(_stopped(), cutter, dialect, delivery)
+                await _end_broken(_stopped(), cutter, watch, delivery)
         raise
 
 
@@ -117,9 +118,10 @@ def _conclude(watch: Watch, outcome: Outcome) -> None:
         outcome.fail(watch.error)
 
 
-async def _end_broken(error: ApiError, cutter: EventCutter, dialect: Dialect, delivery: Delivery) -> None:
+async def _end_broken(error: ApiError, cutter: EventCutter, watch: Watch, delivery: Delivery) -> None:
     """Say what happened in an event of its own; what was held back of an unfinished one is dropped."""
-    ending = dialect.error_event(error)
+    known = error.last_words if isinstance(error, ProviderError) else None
+    ending = known if known is not None else watch.error_event(error)
     await delivery.end_broken(b"\n\n" + ending if cutter.torn else ending)
 
 

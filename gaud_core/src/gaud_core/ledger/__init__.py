@@ -6,7 +6,7 @@
 from __future__ import annotations
 
 from gaud_core.ledger.ledger import Ledger, open_ledger
-from gaud_core.ledger.prices import DEFAULT_OUTPUT_TOKENS, cost_of, nanos_of_usd, worst_of
+from gaud_core.ledger.prices import DEFAULT_OUTPUT_TOKENS, cost_of, nanos_of_usd, worst_of, worst_of_units
 from gaud_core.ledger.prompt import prompt_tokens
 from gaud_core.ledger.values import (
     Admission,
@@ -38,4 +38,5 @@ __all__ = [
     "open_ledger",
     "prompt_tokens",
     "worst_of",
+    "worst_of_units",
 ]

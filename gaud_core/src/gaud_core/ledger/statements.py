@@ -19,6 +19,7 @@ _ADMITTED = (
 _ENDED = (
     "status", "input_tokens", "output_tokens", "cached_tokens", "reasoning_tokens", "cost_nanos",
     "cost_source", "settled_at", "first_byte_ms", "total_ms", "error", "milliunits",
+    "quantity", "unit",
 )  # fmt: skip
 
 

@@ -33,6 +33,7 @@ class Price:
     With `subscription` a flat fee pays for it: a call costs nothing more, whatever the tokens. Where the fee
     buys an allowance, such as a month's premium requests, `milliunits` is how many thousandths of its unit a
     call takes; the books keep it, and a Reply may say otherwise for its call.
+    `image`, `second` (of sound) and `character` (to be spoken) are per million of these.
     """
 
     input: int | None = None
@@ -42,6 +43,9 @@ class Price:
     reasoning: int | None = None
     subscription: bool = False
     milliunits: int | None = None
+    image: int | None = None
+    second: int | None = None
+    character: int | None = None
 
 
 @attrs.frozen

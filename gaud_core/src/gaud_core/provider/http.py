@@ -72,8 +72,9 @@ class HTTPProvider(Provider[S]):
         headers = {name: value for name, value in call.headers.items() if name in self.forward}
         headers.update(self.headers(call))
         headers.update(more or {})
-        url = f"{self.base_url()}/{call.endpoint}"
-        request = UpstreamRequest(url, headers, call.body.raw, call.stream, timeouts=self.timeouts())
+        url = f"{self.base_url()}/{call.endpoint}" + (f"?{call.query}" if call.query else "")
+        endless = call.stream or call.open_ended
+        request = UpstreamRequest(url, headers, call.body.raw, endless, timeouts=self.timeouts())
         reply = await self.ctx.send(request)
         cost = reply.header(self.cost_header) if self.cost_header and not call.stream else ""
         shown = tuple(pair for pair in reply.headers if not self.hidden(pair[0]))
