@@ -6,7 +6,9 @@ import subprocess
 import sys
 from collections.abc import Callable, Mapping
 from pathlib import Path
+from typing import Any
 
+import httpx
 import pytest
 
 from gaud_core.cli.clients import CLIENTS, Facts, Snippet, client_named
@@ -100,3 +102,29 @@ def test_the_lines_to_paste_work(
     facts = Facts(root=clients_gaud.url, model=LITELLM)
     (tmp_path / program).write_text(facts.fill(snippet.code))
     assert start(program, {"GAUD_KEY": KEY}) == "Hello!\n"
+
+
+@pytest.mark.parametrize(
+    ("path", "asked"),
+    [
+        ("messages", {"max_tokens": 9, "messages": [{"role": "user", "content": "Hi"}]}),
+        ("responses", {"input": "Hi"}),
+    ],
+)
+def test_the_parrot_is_on_the_other_side_of_a_bridge(
+    clients_gaud: Gaud, model_behind: object, path: str, asked: dict[str, Any]
+) -> None:
+    """And LiteLLM is not: it serves both dialects itself."""
+    bridges = []
+    for model in (PARROT, LITELLM):
+        answer = httpx.post(
+            f"{clients_gaud.url}/v1/{path}",
+            json={"model": model, **asked},
+            headers={"x-api-key": KEY},
+            trust_env=False,
+            timeout=30,
+        )
+        assert answer.status_code == 200, answer.text
+        bridges.append(answer.headers.get("x-gaud-bridge"))
+    assert bridges[0] is not None
+    assert bridges[1] is None
