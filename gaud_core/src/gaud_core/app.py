@@ -21,10 +21,12 @@ from gaud_core.admin import Desk, admin_routes
 from gaud_core.config import Config
 from gaud_core.errors import ApiError, MethodNotAllowed, NotFound, one_line
 from gaud_core.gateway.bridging import BRIDGE_HEADERS
-from gaud_core.gateway.dialects import ENDPOINTS
+from gaud_core.gateway.dialects import ENDPOINTS, FORMS, WITHOUT_MODEL
 from gaud_core.gateway.envelope import error_body
+from gaud_core.gateway.forms import FormRoute
 from gaud_core.gateway.gateway import Gateway
 from gaud_core.gateway.limits import LIMIT_HEADERS
+from gaud_core.gateway.objects import OBJECT_ROUTES, ObjectRoute
 from gaud_core.gateway.pages import front_door, health, list_models, realtime, retrieve_model
 from gaud_core.gateway.plugins import Plugin, discover, is_strict
 from gaud_core.gateway.routes import CallRoute
@@ -33,6 +35,7 @@ from gaud_core.store import Store, open_store
 
 __all__ = ["create_app"]
 
+_JSON = [one for one in ENDPOINTS if one not in FORMS | WITHOUT_MODEL]
 _ALL_METHODS = ("GET", "POST", "PUT", "PATCH", "DELETE")
 
 log = logging.getLogger("gaud")
@@ -79,7 +82,9 @@ def _open(config: Config) -> Store:
 
 def _routes(gateway: Gateway, store: Store) -> Sequence[BaseRoute]:
     return [
-        *_both([(endpoint, CallRoute(gateway, endpoint), ["POST"]) for endpoint in ENDPOINTS]),
+        *_both([(one, CallRoute(gateway, one), ["POST"]) for one in _JSON]),
+        *_both([(one, FormRoute(gateway, one), ["POST"]) for one in sorted(FORMS)]),
+        *_both([(one.path, ObjectRoute(gateway, one), one.methods) for one in OBJECT_ROUTES]),
         *_both([("models", list_models(gateway), ["GET"]), ("realtime", realtime, _ALL_METHODS)]),
         *_both([("models/{model:path}", retrieve_model(gateway), ["GET"])]),
         Route("/health", health(gateway)),

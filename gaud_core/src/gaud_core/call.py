@@ -38,6 +38,7 @@ _members = msgspec.json.Decoder(dict[str, msgspec.Raw])
 _LENGTHS = ("max_tokens", "max_completion_tokens", "max_output_tokens", "n", "best_of")
 _READ = frozenset(_Routing.__struct_fields__)
 _MOST_QUOTES = 10_000  # beyond that many members, their dictionary would take much more room than the body
+_YES = frozenset({"true", "1", "yes", "on"})
 _ASKING = b'{"include_usage":true}'
 
 
@@ -64,6 +65,19 @@ class Body:
         lengths = {name: value for name in _LENGTHS if (value := getattr(routing, name)) is not msgspec.UNSET}
         model = _model_name(routing.model)
         return cls(raw, model, routing.stream is True, routing.stream_options, lengths)
+
+    @classmethod
+    def without_model(cls, raw: bytes) -> Body:
+        """Take a body that names no model: empty, or any JSON object."""
+        if raw:
+            _decode(raw)
+        return cls(raw, "")
+
+    @classmethod
+    def of_form(cls, model: str, fields: Mapping[str, str]) -> Body:
+        """Stand for a form, whose bytes are elsewhere, with what its fields say."""
+        lengths = {name: fields[name] for name in _LENGTHS if name in fields}
+        return cls(b"", _model_name(model), fields.get("stream", "").lower() in _YES, lengths=lengths)
 
     @property
     def asks_for_usage(self) -> bool:
@@ -149,6 +163,12 @@ class Call:
     the client's that may travel: names in lower case, no credentials, nothing hop-by-hop. `user` is the
     id of who calls, None when keys are switched off. `query` is what stands behind the `?` of the URL, as
     sent. With `open_ended` only silence ends the call, and not its length.
+
+    Calls that ask for something by its id have another `method` than POST, or a `path` that is longer than
+    the endpoint: `files/file-1/content` of `files`.
+
+    A form's bytes are in `content`, and `body` is empty then: they come as the client sends them, once, and
+    the model's name in them is changed already. `length` is how many there are, where the client says it.
     """
 
     id: str
@@ -159,6 +179,10 @@ class Call:
     user: str | None = None
     query: str = ""
     open_ended: bool = False
+    method: str = "POST"
+    path: str = attrs.field(default=attrs.Factory(lambda call: call.endpoint, takes_self=True))
+    content: AsyncIterator[bytes] | None = None
+    length: int | None = None
 
     @property
     def stream(self) -> bool:

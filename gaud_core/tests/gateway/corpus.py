@@ -10,6 +10,8 @@ from pathlib import Path
 
 import attrs
 
+from gaud_core.gateway.dialects import ENDPOINTS
+
 __all__ = ["CORPUS", "Exchange", "exchanges", "read"]
 
 CORPUS = Path(__file__).parents[3] / "tests" / "corpus"
@@ -30,8 +32,9 @@ class Exchange:
 
     @property
     def endpoint(self) -> str:
-        """The path below `/v1/`, without its query."""
-        return self.target.removeprefix("/v1/").partition("?")[0]
+        """The endpoint's name."""
+        path = self.target.removeprefix("/v1/").partition("?")[0]
+        return path if path in ENDPOINTS else path.partition("/")[0]
 
     @property
     def is_stream(self) -> bool:

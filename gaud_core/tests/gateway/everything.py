@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from gaud_core.gateway.dialects import DIALECTS
+from gaud_core.gateway.dialects import ENDPOINTS
 
 from .books import Priced
 
@@ -12,4 +12,4 @@ __all__ = ["Everything"]
 class Everything(Priced):
     """Acme with all that there is, as LiteLLM has it."""
 
-    endpoints = frozenset(DIALECTS)
+    endpoints = frozenset(ENDPOINTS)

@@ -18,7 +18,16 @@ from .everything import Everything
 from .support import AcmeSettings, Served, Starter
 from .wire import Answered, head_of
 
-COLUMNS = ("input_tokens", "output_tokens", "cached_tokens", "reasoning_tokens", "quantity", "unit", "status")
+COLUMNS = (
+    "stream",
+    "input_tokens",
+    "output_tokens",
+    "cached_tokens",
+    "reasoning_tokens",
+    "quantity",
+    "unit",
+    "status",
+)
 
 
 @pytest.fixture(scope="module")

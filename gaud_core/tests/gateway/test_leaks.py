@@ -11,6 +11,8 @@ import pytest
 
 from gaud_core import Body, Call, Provider, ProviderError, Reply, UpstreamRequest
 from gaud_core.gateway import instance as module
+from gaud_core.gateway.client import Pool, Unreachable
+from gaud_core.gateway.client.request import Address
 from gaud_core.gateway.upstream import Upstream
 from gaud_core.gateway.visits import away, note_tasks, stop_noting_tasks, within
 
@@ -200,14 +202,14 @@ async def test_tasks_of_the_gateways_client_are_not_the_plugins(monkeypatch: pyt
     """A look-up of a host name may outlive the call that asked for it, and no plugin can help it."""
     begun = []
 
-    async def look_up(self: Upstream, request: UpstreamRequest) -> None:
+    async def look_up(self: Pool, address: Address) -> None:
         begun.append(asyncio.create_task(asyncio.sleep(60)))
-        raise OSError
+        raise Unreachable from OSError()
 
     async def send(self: Poller, call: Call) -> Reply:
         return await Upstream("guest").send(UpstreamRequest("http://guest.test", {}, b""))
 
-    monkeypatch.setattr(Upstream, "_request", look_up)
+    monkeypatch.setattr(Pool, "connect", look_up)
     instance = instance_of(_poller(send=send))
     with pytest.raises(ProviderError):
         await instance.guard.send(CALL)

@@ -124,8 +124,8 @@ class CallAnswer:
     """One call in the books; null is unknown, never 0. `cost_source` says who told the cost.
 
     `units` is what the call has taken of its account's allowance, such as premium requests of a subscription.
-    `quantity` is what was counted in something else than tokens, and `unit` says what that is: images, seconds,
-    characters or searches.
+    `quantity` is what was counted in something else than tokens, and `unit` says what that is: images,
+    seconds, characters or searches.
     """
 
     id: str

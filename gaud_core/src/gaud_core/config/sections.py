@@ -87,6 +87,12 @@ class Server:
     max_body_bytes: int = option(
         default=32 * 1024 * 1024, help="Longest request body that is accepted.", ge=1, unit="bytes"
     )
+    max_upload_bytes: int = option(
+        default=1024 * 1024 * 1024,
+        help="Longest form with a file that is accepted; it is passed on as it comes.",
+        ge=1,
+        unit="bytes",
+    )
     max_header_bytes: int = option(
         default=65536, help="Longest request head that is accepted.", ge=1024, unit="bytes"
     )

@@ -14,6 +14,7 @@ from gaud_core.bridge import BRIDGED, Bridge, Crossing, Stream, bridge_from
 from gaud_core.call import Body, Reply
 from gaud_core.errors import BadRequest, ProviderError, UpstreamFailed
 from gaud_core.gateway.exchange import Exchange
+from gaud_core.gateway.headers import STRICT_HEADER
 from gaud_core.sse import data_of, events_of
 
 __all__ = ["BRIDGE_HEADERS", "Bridged", "across", "asks_strictly", "bridge_for", "bridged_endpoints"]
@@ -21,7 +22,6 @@ __all__ = ["BRIDGE_HEADERS", "Bridged", "across", "asks_strictly", "bridge_for",
 BRIDGE_HEADERS = ("x-gaud-bridge", "x-gaud-dropped")
 """What an answer says of the bridge that it has crossed."""
 
-_STRICT = b"x-gaud-strict"
 _YES = frozenset({b"1", b"true", b"yes", b"on"})
 _LONGEST_NAME = 80
 _LONGEST_HEADER = 2000
@@ -83,7 +83,8 @@ def bridge_for(endpoint: str, natives: frozenset[str]) -> Bridge | None:
 
 def asks_strictly(headers: Iterable[tuple[bytes, bytes]]) -> bool:
     """Whether the caller himself wants nothing to be dropped."""
-    return any(name == _STRICT and value.strip().lower() in _YES for name, value in headers)
+    strict = STRICT_HEADER.encode()
+    return any(name == strict and value.strip().lower() in _YES for name, value in headers)
 
 
 def across(bridge: Bridge, body: Body, exchange: Exchange, *, strict: bool) -> Bridged:
@@ -100,7 +101,7 @@ def across(bridge: Bridge, body: Body, exchange: Exchange, *, strict: bool) -> B
         raise BadRequest(
             f"The model is served on {bridge.target}, where these fields have no place: "
             f"{_listed(crossing.dropped)}. Leave them out, or allow it: this is refused because "
-            f"`routing.strict` is on, or for the header `x-gaud-strict`.",
+            f"`routing.strict` is on, or for the header `{STRICT_HEADER}`.",
             code="fields_would_be_dropped",
         )
     return Bridged(bridge, Body.parse(crossing.body), crossing)

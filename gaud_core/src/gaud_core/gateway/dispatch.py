@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import MutableMapping
+from collections.abc import Awaitable, Callable, MutableMapping
+from functools import partial
 from typing import Any
 
 import attrs
 
 from gaud_core.access import Identity
-from gaud_core.call import Body, Call
+from gaud_core.call import Body, Call, Reply
 from gaud_core.errors import ApiError, BooksClosed, BudgetSpent, LimitReached
 from gaud_core.gateway.booking import Booking
 from gaud_core.gateway.breaker import Permit
-from gaud_core.gateway.bridging import Bridged
 from gaud_core.gateway.delivery import Delivery, Send
 from gaud_core.gateway.dialects import Dialect
 from gaud_core.gateway.exchange import Exchange
@@ -22,12 +22,14 @@ from gaud_core.gateway.limits import limit_headers
 from gaud_core.gateway.outcome import Outcome
 from gaud_core.gateway.presence import Presence, Receive
 from gaud_core.gateway.relay import relay
-from gaud_core.ledger import Admission, Worst
+from gaud_core.ledger import Admission, Made, Worst
 from gaud_core.provider import Model
 
 __all__ = ["Scope", "Trip", "dispatch"]
 
 Scope = MutableMapping[str, Any]
+
+_LONGEST_ID = 1000
 
 
 @attrs.frozen
@@ -35,7 +37,7 @@ class Trip:
     """A call, where it goes, who asks, and the most that it can take.
 
     `asked` is the client's own body, `dialect` that of the client's endpoint; the call is in another one when
-    it is `bridged`.
+    it crosses a bridge, and `change` brings its answer back.
     """
 
     call: Call
@@ -45,12 +47,14 @@ class Trip:
     identity: Identity
     dialect: Dialect
     worst: Worst
-    bridged: Bridged | None = None
-
-    @property
-    def endpoint(self) -> str:
-        """The endpoint that the client asked, under which the call is booked."""
-        return self.bridged.bridge.source if self.bridged else self.call.endpoint
+    free: bool = False
+    """Whether it uses nothing up, such as a question for an answer that is paid for already."""
+    remembers: bool = True
+    """Whether ids in the answer become those of who asks."""
+    change: Callable[[Reply], Awaitable[Reply]] | None = None
+    """Makes of the upstream's reply the one that the client gets."""
+    endpoint: str = ""
+    """The endpoint that the client asked, under which the call is booked; the call's own when empty."""
 
 
 async def dispatch(gateway: Gateway, trip: Trip, exchange: Exchange, receive: Receive, send: Send) -> None:
@@ -69,7 +73,7 @@ async def _book(gateway: Gateway, trip: Trip, presence: Presence, exchange: Exch
         instance.name,
         instance.provider.name,
         call.model,
-        trip.endpoint,
+        trip.endpoint or call.endpoint,
         call.stream,
         identity.key.id if identity.key else None,
         identity.digest,
@@ -83,9 +87,12 @@ async def _book(gateway: Gateway, trip: Trip, presence: Presence, exchange: Exch
         exchange.headers += limit_headers(refusal.remaining, threshold)
         raise
     exchange.headers += limit_headers(ticket.remaining, threshold)
-    outcome = Outcome(instance.guard.explain, trip.dialect.measured(trip.asked))
+    remember = partial(_remember, gateway, trip) if trip.remembers else _forget
+    outcome = Outcome(instance.guard.explain, remember, trip.dialect.measured(trip.asked))
     price = trip.model.price if trip.model else None
-    return Booking(gateway.ledger, ticket, price, outcome, presence, exchange, free=trip.dialect.free)
+    return Booking(
+        gateway.ledger, ticket, price, outcome, presence, exchange, free=trip.free or trip.dialect.free
+    )
 
 
 async def _forward(trip: Trip, booking: Booking, send: Send) -> None:
@@ -117,11 +124,22 @@ async def _relay(trip: Trip, booking: Booking, send: Send) -> None:
     booking.exchange.fields["first_byte_ms"] = booking.exchange.elapsed_ms()
     delivery = Delivery(send, booking.close)
     try:
-        shown = await trip.bridged.back(reply) if trip.bridged else reply
-        await relay(shown, trip.dialect, trip.dialect.watch(trip.asked), delivery, booking.outcome)
+        if trip.change is not None:
+            reply = await trip.change(reply)
+        await relay(reply, trip.dialect, trip.dialect.watch(trip.asked), delivery, booking.outcome)
     finally:
         booking.presence.answered()
         await reply.aclose()
+
+
+def _remember(gateway: Gateway, trip: Trip, made: str) -> None:
+    key, user = trip.identity.key, trip.identity.user_id
+    if len(made) <= _LONGEST_ID:
+        gateway.ledger.remember(Made(made, trip.instance.name, user, key.id if key else None))
+
+
+def _forget(made: str) -> None:
+    """Remember nothing."""
 
 
 async def _closed(booking: Booking) -> None:

@@ -21,6 +21,7 @@ from gaud_core.errors import (
     model_not_allowed,
     one_line,
 )
+from gaud_core.gateway.anthropic_models import anthropic_model, anthropic_page
 from gaud_core.gateway.bridging import bridged_endpoints
 from gaud_core.gateway.conduct import Note
 from gaud_core.gateway.gateway import Gateway
@@ -43,17 +44,16 @@ Endpoint = Callable[[Request], Awaitable[Response]]
 
 
 def list_models(gateway: Gateway) -> Endpoint:
-    """`GET /v1/models`, in OpenAI's shape."""
+    """`GET /v1/models`, in OpenAI's shape, or in Anthropic's for who sends `anthropic-version`."""
 
     async def endpoint(request: Request) -> Response:
         caller = await gateway.door.identify(request.scope, fresh=True)
         await gateway.registry.known()
-        listed = gateway.registry.listed()
-        data = [
-            model_object(name, instance, model)
-            for name, instance, model in listed
-            if caller.may_use(instance.name, model.id)
-        ]
+        listed = [one for one in gateway.registry.listed() if caller.may_use(one[1].name, one[2].id)]
+        if "anthropic-version" in request.headers:
+            shown = [anthropic_model(name, model) for name, _, model in listed]
+            return JSONResponse(anthropic_page(shown, request.query_params))
+        data = [model_object(name, instance, model) for name, instance, model in listed]
         return JSONResponse({"object": "list", "data": data})
 
     return endpoint
@@ -68,7 +68,9 @@ def retrieve_model(gateway: Gateway) -> Endpoint:
         await gateway.registry.known(wanted)
         for name, instance, model in gateway.registry.listed():
             if wanted in (name, model.id) and caller.may_use(instance.name, model.id):
-                return JSONResponse(model_object(name, instance, model))
+                is_anthropic = "anthropic-version" in request.headers
+                shown = anthropic_model(name, model) if is_anthropic else model_object(name, instance, model)
+                return JSONResponse(shown)
         route = gateway.registry.route(
             wanted, caller.may_use
         )  # says what is near, when nothing serves it at all

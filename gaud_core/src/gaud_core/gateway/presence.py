@@ -21,7 +21,7 @@ class Presence:
     """While the block runs, the client's leaving cancels it and ends it with ClientLeft.
 
     With `cancels=False` his leaving is only noted in `left`. One task per call: uvicorn tells of a disconnect
-    by `receive` alone. The request's body must have been read to its end before.
+    by `receive` alone. The request's body must have been read to its end before, or `receive` waits for that.
     """
 
     def __init__(self, receive: Receive, *, cancels: bool = True) -> None:
@@ -53,8 +53,11 @@ class Presence:
         self._watch.cancel()
 
     async def _until_gone(self) -> None:
-        while (await self._receive())["type"] != "http.disconnect":
+        while (message := await self._receive())["type"] != "http.disconnect":
             pass
+        self._cancels = (
+            self._cancels or "gaud.unfinished" in message
+        )  # nobody can send the rest of his request
         if self._caller and not self._caller.done():
             self.left = True
             if self._cancels:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import attrs
 
+from gaud_core.access import Identity
+from gaud_core.bridge import Bridge
 from gaud_core.call import Body, Call
 from gaud_core.gateway.booking import CLIENT_LEFT
 from gaud_core.gateway.bridging import across, asks_strictly, bridge_for
@@ -12,14 +14,16 @@ from gaud_core.gateway.dialects import DIALECTS, Dialect, Passthrough
 from gaud_core.gateway.dispatch import Scope, Trip, dispatch
 from gaud_core.gateway.exchange import Exchange
 from gaud_core.gateway.gateway import Gateway
-from gaud_core.gateway.headers import client_headers
+from gaud_core.gateway.headers import client_headers, query_of
 from gaud_core.gateway.intake import read_body
 from gaud_core.gateway.natives import not_served
 from gaud_core.gateway.presence import ClientLeft, Receive
+from gaud_core.gateway.registry import Route
+from gaud_core.gateway.whereabouts import Whereabouts
 
-__all__ = ["CallRoute"]
+__all__ = ["SHOWN_MODEL", "CallRoute"]
 
-_SHOWN_MODEL = 200
+SHOWN_MODEL = 200
 
 
 @attrs.frozen
@@ -49,32 +53,54 @@ class CallRoute:
         body = Body.parse(raw)
         await registry.known(body.model)
         route = registry.route(body.model, identity.may_use, endpoint)
+        if earlier := self.dialect.continues(body):
+            whereabouts = Whereabouts(registry, self.gateway.ledger, identity)
+            route = await whereabouts.of_continued(earlier, route, body.model)
         exchange.fields |= {
             "provider": route.instance.name,
-            "model": body.model[:_SHOWN_MODEL],
+            "model": body.model[:SHOWN_MODEL],
             "stream": body.stream,
         }
-        model = route.instance.by_id.get(route.model)
-        natives = route.instance.serves(route.model)
-        bridge = bridge_for(endpoint, natives)
-        if bridge is None and endpoint not in natives:
-            raise not_served(endpoint, route, natives, registry)
-        headers = client_headers(scope["headers"], stream=body.stream)
-        outgoing, dialect, bridged = body.with_model(route.model), self.dialect, None
-        if bridge is not None:
-            strict = self.gateway.config.routing.strict or asks_strictly(scope["headers"])
-            bridged = across(bridge, outgoing, exchange, strict=strict)
-            outgoing, dialect, headers = bridged.body, DIALECTS[bridge.target], bridged.travelling(headers)
-        outgoing = dialect.prepare(outgoing)
+        bridge = bridge_for(endpoint, route.instance.serves(route.model))
+        if bridge is None:
+            return self._native(scope, exchange, identity, body, route)
+        return self._bridged(bridge, scope, exchange, identity, body, route)
+
+    def _native(self, scope: Scope, exchange: Exchange, identity: Identity, body: Body, route: Route) -> Trip:
+        """Send the call on as it is."""
+        dialect, natives = self.dialect, route.instance.serves(route.model)
+        if self.endpoint not in natives:
+            raise not_served(self.endpoint, route, natives, self.gateway.registry)
         call = Call(
             exchange.id,
-            bridge.target if bridge else endpoint,
+            self.endpoint,
             route.model,
-            outgoing,
-            headers,
+            dialect.prepare(body.with_model(route.model)),
+            client_headers(scope["headers"], stream=body.stream),
             identity.user_id,
-            query=scope["query_string"].decode("latin-1"),
-            open_ended=body.stream or self.dialect.binary,
+            query=query_of(scope["query_string"]),
+            open_ended=body.stream or dialect.binary,
         )
-        worst = dialect.worst(outgoing, model)
-        return Trip(call, body, route.instance, model, identity, self.dialect, worst, bridged)
+        model = route.instance.by_id.get(route.model)
+        return Trip(call, body, route.instance, model, identity, dialect, dialect.worst(call.body, model))
+
+    def _bridged(
+        self, bridge: Bridge, scope: Scope, exchange: Exchange, identity: Identity, body: Body, route: Route
+    ) -> Trip:
+        """Send the call on in the dialect that its model is served on; its query belongs to the other one."""
+        strict = self.gateway.config.routing.strict or asks_strictly(scope["headers"])
+        bridged = across(bridge, body.with_model(route.model), exchange, strict=strict)
+        dialect, headers = DIALECTS[bridge.target], client_headers(scope["headers"], stream=body.stream)
+        call = Call(
+            exchange.id,
+            bridge.target,
+            route.model,
+            dialect.prepare(bridged.body),
+            bridged.travelling(headers),
+            identity.user_id,
+            open_ended=body.stream,
+        )
+        model = route.instance.by_id.get(route.model)
+        worst = dialect.worst(call.body, model)
+        trip = Trip(call, body, route.instance, model, identity, self.dialect, worst)
+        return attrs.evolve(trip, remembers=False, change=bridged.back, endpoint=self.endpoint)

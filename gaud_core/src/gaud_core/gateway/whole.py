@@ -37,6 +37,8 @@ async def send_checked(
             answer, reply = _enveloped(reply, error, dialect)
     else:
         outcome.usage = _usage(reply, plain, dialect)
+        for made in dialect.made(plain) if plain else ():
+            outcome.has_made(made)
     headers = upstream_headers(reply.headers)
     headers.append(("content-length", str(len(answer))))
     if outcome.hint:

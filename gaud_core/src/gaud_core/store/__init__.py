@@ -9,7 +9,7 @@ from __future__ import annotations
 from gaud_core.store.clock import Clock, new_id, utc_millis
 from gaud_core.store.database import Store, open_store, store_failed, usable
 from gaud_core.store.prepared import Prepared, PreparedIn
-from gaud_core.store.sqlite import adding
+from gaud_core.store.sqlite import adding, ignoring
 
 __all__ = [
     "Clock",
@@ -17,6 +17,7 @@ __all__ = [
     "PreparedIn",
     "Store",
     "adding",
+    "ignoring",
     "new_id",
     "open_store",
     "store_failed",

@@ -144,7 +144,7 @@ Index("ix_calls_user_id_admitted_at", calls.c.user_id, calls.c.admitted_at)
 Index("ix_calls_model_admitted_at", calls.c.model, calls.c.admitted_at)
 Index("ix_calls_open", calls.c.key_id, calls.c.worker, sqlite_where=IS_OPEN)
 
-# What calls have made and can be asked for later: answers, files, batches. Nobody is the user ``.
+# What calls have made and can be asked for later: answers, files, batches. Nobody has the user id "".
 made: Final = Table(
     "made",
     METADATA,
@@ -152,7 +152,6 @@ made: Final = Table(
     Column("user_id", String, primary_key=True),
     Column("instance", String, primary_key=True),
     Column("key_id", String),
-    Column("kind", String, nullable=False),
     Column("created_at", BigInteger, nullable=False, index=True),
 )
 

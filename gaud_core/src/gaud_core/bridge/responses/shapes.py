@@ -148,6 +148,7 @@ class MoreTools(Open):
 
     type: str
     tools: list[Tool]
+    role: Any = None
 
 
 Item = Message | FunctionCall | CustomCall | ToolOutput | ReasoningItem | MoreTools | Unknown

@@ -63,7 +63,7 @@ class Answer:
             await self._wait(deadline)
 
     async def read(self, deadline: float) -> bytes:
-        """Give all that has come since the last time, nothing at the end; Broken or TimeoutError if it breaks."""
+        """Give all that has come since the last time, nothing at the end; raises Broken or TimeoutError."""
         while not self._pieces:
             if self.error is not None:
                 raise self.error

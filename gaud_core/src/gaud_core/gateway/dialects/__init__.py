@@ -7,12 +7,13 @@ from types import MappingProxyType
 
 from gaud_core.gateway.dialects.base import Dialect, Passthrough, Watch
 from gaud_core.gateway.dialects.chat import ChatCompletions, Completions
-from gaud_core.gateway.dialects.media import Images, Speech
+from gaud_core.gateway.dialects.media import Images, Speech, Transcriptions
 from gaud_core.gateway.dialects.messages import CountTokens, Messages
+from gaud_core.gateway.dialects.objects import Files
 from gaud_core.gateway.dialects.plain import Prompted, Rerank
 from gaud_core.gateway.dialects.responses import Responses
 
-__all__ = ["DIALECTS", "ENDPOINTS", "Dialect", "Passthrough", "Watch"]
+__all__ = ["DIALECTS", "ENDPOINTS", "FORMS", "WITHOUT_MODEL", "Dialect", "Passthrough", "Watch"]
 
 DIALECTS: Mapping[str, Dialect] = MappingProxyType(
     {
@@ -26,9 +27,22 @@ DIALECTS: Mapping[str, Dialect] = MappingProxyType(
         "audio/speech": Speech(),
         "moderations": Prompted(),
         "rerank": Rerank(),
+        "images/edits": Images(),
+        "images/variations": Images(),
+        "audio/transcriptions": Transcriptions(),
+        "audio/translations": Transcriptions(),
+        "files": Files(),
     }
 )
 """By endpoint; an endpoint that is not listed is relayed by `Passthrough`."""
 
-ENDPOINTS = tuple(DIALECTS)
+ENDPOINTS = (*DIALECTS, "batches")
 """What the gateway serves, as paths below `/v1/`; the busiest first, since routes are tried in order."""
+
+FORMS = frozenset(
+    {"images/edits", "images/variations", "audio/transcriptions", "audio/translations", "files"}
+)
+"""Endpoints that take a form."""
+
+WITHOUT_MODEL = frozenset({"files", "batches"})
+"""Endpoints whose calls name no model."""

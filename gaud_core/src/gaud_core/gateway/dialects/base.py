@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from typing import ClassVar, Protocol, TypeVar
 
 import msgspec
@@ -73,8 +74,12 @@ class Dialect(Protocol):
         """
         ...
 
-    def made(self, answer: bytes) -> str:
-        """Give the id of what a whole answer says was made and can be asked for later, if anything."""
+    def made(self, answer: bytes) -> Sequence[str]:
+        """Give the ids of what a whole answer says was made and can be asked for later."""
+        ...
+
+    def continues(self, body: Body) -> str:
+        """Give the id of an earlier answer that the request goes on from, or nothing."""
         ...
 
     def envelope(self, error: ApiError) -> bytes:
@@ -134,8 +139,12 @@ class Passthrough:
         """Know nothing of the answer."""
         return None
 
-    def made(self, answer: bytes) -> str:
+    def made(self, answer: bytes) -> Sequence[str]:
         """Remember nothing."""
+        return ()
+
+    def continues(self, body: Body) -> str:
+        """Go on from nothing."""
         return ""
 
     def envelope(self, error: ApiError) -> bytes:

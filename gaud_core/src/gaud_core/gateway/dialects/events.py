@@ -34,7 +34,7 @@ _STATUSES = {
     "overloaded_error": 529,
 }
 
-_decoder = msgspec.json.Decoder(Any)
+_decoder: msgspec.json.Decoder[Any] = msgspec.json.Decoder()
 
 
 def notable(*types: str) -> re.Pattern[bytes]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from typing import Any, ClassVar
 
 import attrs
@@ -20,6 +21,7 @@ __all__ = ["Responses"]
 
 _ENDS = ("response.completed", "response.incomplete", "response.failed")
 _NUMBER = re.compile(rb'"sequence_number"\s*:\s*(\d{1,15})')
+_PREVIOUS = b"previous_response_id"
 _EARLIER = (b'"previous_response_id"', b'"conversation"', b'"prompt"')
 
 
@@ -51,10 +53,15 @@ class Responses(Passthrough):
         """Read `usage`, which is null as long as an answer in the background is not done."""
         return read_usage(_decoded(answer).usage)
 
-    def made(self, answer: bytes) -> str:
+    def made(self, answer: bytes) -> Sequence[str]:
         """Give the id of the answer: it can be asked for again, and continued."""
         found = _decoded(answer)
-        return found.id if found.object == "response" and isinstance(found.id, str) else ""
+        return [found.id] if found.object == "response" and isinstance(found.id, str) else []
+
+    def continues(self, body: Body) -> str:
+        """Give `previous_response_id`."""
+        earlier = body.json().get("previous_response_id") if _PREVIOUS in body.raw else None
+        return earlier if isinstance(earlier, str) else ""
 
 
 @attrs.define

@@ -19,7 +19,6 @@ def upgrade() -> None:
         sa.Column("instance", sa.String(), nullable=False),
         sa.Column("user_id", sa.String(), nullable=False),
         sa.Column("key_id", sa.String(), nullable=True),
-        sa.Column("kind", sa.String(), nullable=False),
         sa.Column("created_at", sa.BigInteger(), nullable=False),
         sa.PrimaryKeyConstraint("id", "user_id", "instance", name=op.f("pk_made")),
     )
