@@ -17,7 +17,7 @@ from gaud_core.cli.common import printable
 from gaud_core.settings import Secret
 from gaud_core.settings.secret import MASK
 
-__all__ = ["diff", "exports", "fresh", "hidden", "paste"]
+__all__ = ["diff", "exports", "for_file", "fresh", "hidden", "paste"]
 
 # What stands behind a name that ends like that of a secret, unless it only says where the secret is.
 _SECRET = re.compile(
@@ -63,7 +63,7 @@ def exports(client: Client, facts: Facts) -> Iterator[str]:
 
 def _pieces(client: Client, facts: Facts, places: Mapping[ClientFile, str]) -> Iterator[str]:
     for file in client.files:
-        text = fresh(file, _for_file(facts, file))
+        text = fresh(file, for_file(facts, file))
         yield from [f"{places[file]}:", "", *_indented(text), ""]
     if client.variables and not client.files:
         yield from ["In the shell:", "", *_indented("\n".join(exports(client, facts))), ""]
@@ -72,7 +72,7 @@ def _pieces(client: Client, facts: Facts, places: Mapping[ClientFile, str]) -> I
     yield from [f"- {facts.fill(note)}" for note in client.notes]
 
 
-def _for_file(facts: Facts, file: ClientFile) -> Facts:
+def for_file(facts: Facts, file: ClientFile) -> Facts:
     """A file that no shell reads has words in the key's place, not a variable."""
     return attrs.evolve(facts, key="your-gaud-key") if file.only_keyed else facts
 
