@@ -44,7 +44,9 @@ def _row(client: Client) -> str:
 
 
 def _checked(client: Client) -> str:
-    return "tests" if client.tried else "its documentation"
+    if client.tried == "tests":
+        return "tests"
+    return f"a try with {client.tried}" if client.tried else "its documentation"
 
 
 def _lines(client: Client) -> Iterator[str]:
@@ -73,9 +75,12 @@ def _lines(client: Client) -> Iterator[str]:
 
 def _vouched(client: Client) -> str:
     sources = "; ".join(f"*{source}*" for source in client.sources)
+    said = "Not tried with the real client: this is what its documentation says."
     if client.tried:
-        return f"Tests start the real client. Read in: {sources}."
-    return f"Not tried with the real client: this is what its documentation says. Read in: {sources}."
+        said = f"Tried once by hand, with {client.tried}: by `gaud run`, and on what `gaud connect` wrote."
+    if client.tried and not client.files:
+        said = f"Tried once by hand, with {client.tried}, by `gaud run`."
+    return f"{'Tests start the real client.' if client.tried == 'tests' else said} Read in: {sources}."
 
 
 def _arguments(client: Client) -> str:

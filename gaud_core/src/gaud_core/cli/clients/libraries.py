@@ -44,7 +44,8 @@ import os
 
 from langchain_openai import ChatOpenAI
 
-model = ChatOpenAI(model="$model", base_url="$base", api_key=os.environ["GAUD_KEY"])
+key = os.environ["GAUD_KEY"]
+model = ChatOpenAI(model="$model", base_url="$base", api_key=key)
 print(model.invoke("Hello!").text)
 """
 _AI_SDK = """\
@@ -73,7 +74,7 @@ LIBRARIES = (
         kind="library",
         endpoint="chat/completions",
         sources=("OpenAI Python library: README", "OpenAI TypeScript library: README"),
-        tried=True,
+        tried="tests",
         variables=_OPENAI,
         snippets=(
             Snippet("python", "Python (`pip install openai`)", _OPENAI_PYTHON),
@@ -87,7 +88,7 @@ LIBRARIES = (
         kind="library",
         endpoint="messages",
         sources=("Anthropic Python SDK: README",),
-        tried=True,
+        tried="tests",
         variables={"ANTHROPIC_BASE_URL": "$root", "ANTHROPIC_API_KEY": "$key"},
         removed=("ANTHROPIC_AUTH_TOKEN",),
         snippets=(Snippet("python", "Python (`pip install anthropic`)", _ANTHROPIC_PYTHON),),
@@ -99,7 +100,7 @@ LIBRARIES = (
         kind="library",
         endpoint="chat/completions",
         sources=("LangChain: ChatOpenAI",),
-        tried=True,
+        tried="tests",
         variables={**_OPENAI, "OPENAI_API_BASE": "$base"},
         snippets=(Snippet("python", "Python (`pip install langchain-openai`)", _LANGCHAIN),),
     ),
@@ -109,7 +110,7 @@ LIBRARIES = (
         kind="library",
         endpoint="chat/completions",
         sources=("AI SDK: OpenAI Compatible Providers", "AI SDK: Anthropic"),
-        tried=True,
+        tried="tests",
         variables={"GAUD_KEY": "$key"},
         snippets=(
             Snippet("js", "`npm install ai @ai-sdk/openai-compatible`", _AI_SDK),

@@ -92,8 +92,8 @@ class Client:
     """What it calls, such as `messages`."""
     sources: tuple[str, ...]
     """The pages of documentation that this was read in."""
-    tried: bool = False
-    """Whether tests run the real client; otherwise its documentation is all that vouches for this."""
+    tried: str = ""
+    """`tests` where they start the real client, or the version that somebody tried once by hand."""
     program: str = ""
     install: str = ""
     arguments: tuple[str, ...] = ()
