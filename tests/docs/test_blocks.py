@@ -16,11 +16,12 @@ from gaud_provider_kiro import KiroSettings
 from gaud_provider_litellm import LiteLLMSettings
 
 from .guide import joined, providers
-from .pages import PAGES, Block, blocks, named, params
+from .pages import CLIENTS, PAGES, Block, blocks, named, params
 from .running import KEY, Gaud
 
-PROGRAMS = [page for page in PAGES if blocks("python", pages=[page])]
-TOMLS = [block for block in blocks("toml") if "[project]" not in block.text]
+OURS = [page for page in PAGES if page not in CLIENTS]
+PROGRAMS = [page for page in OURS if blocks("python", pages=[page])]
+TOMLS = [block for block in blocks("toml", pages=OURS) if "[project]" not in block.text]
 
 
 @pytest.mark.parametrize("page", PROGRAMS, ids=named)
