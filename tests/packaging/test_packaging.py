@@ -185,6 +185,19 @@ def test_a_wheel_holds_the_package_and_nothing_of_this_machine(
     assert not [member for member, data in files.items() if str(checkout).encode() in data]
 
 
+@pytest.mark.packaging
+def test_the_wheel_of_the_core_holds_the_dashboard(checkout: Path, tmp_path: Path) -> None:
+    """Every template and static file is in it, and the licence of what is not ours."""
+    wheel = build(checkout / "gaud_core", tmp_path, "--wheel")
+    with zipfile.ZipFile(wheel) as archive:
+        packed = {name for name in archive.namelist() if name.startswith("gaud_core/ui/")}
+    source = ROOT / "gaud_core" / "src"
+    kept = {path.relative_to(source).as_posix() for path in (source / "gaud_core" / "ui").rglob("*.*")}
+    wanted = {name for name in kept if Path(name).suffix in {".html", ".css", ".js", ".svg", ".txt"}}
+    assert "gaud_core/ui/static/htmx-LICENSE.txt" in wanted
+    assert wanted <= packed
+
+
 def build(source: Path, target: Path, *options: str, **extra: str) -> Path:
     """Build one distribution with the hatchling at hand and return its file."""
     command = ("-m", "build", "--no-isolation", *options, "--outdir", str(target), str(source))
