@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import json
+import sqlite3
 from typing import Any
 
 import pytest
 
 from gaud_core.testing import Answer, Seen
 
-from .conftest import Serve, World
+from .conftest import USERS, Serve, World
 from .conversations import PNG
 from .eventstream import event
 from .kiro import TAIL, ScriptedKiro, answer, calls, refusal, says
@@ -84,6 +85,22 @@ def test_a_call_costs_nothing_more_and_says_that_its_tokens_are_estimates(world:
     assert "'estimated': True" in line
 
 
+@pytest.mark.parametrize("stream", [False, True])
+@pytest.mark.parametrize("endpoint", ["chat/completions", "messages", "responses"])
+def test_credits_are_in_the_books(world: World, endpoint: str, stream: bool) -> None:
+    """Whatever dialect the caller speaks."""
+    body = {"model": "kiro:auto", "stream": stream}
+    body |= {"input": "Hi"} if endpoint == "responses" else {"messages": USERS, "max_tokens": 100}
+    got = world.gateway.post(json.dumps(body).encode(), endpoint)
+    assert (got.status_code, "units" in got.text or endpoint == "chat/completions") == (200, True)
+    store = sqlite3.connect(next(world.folder.rglob("gaud.db")))
+    ((units, source, cost),) = store.execute(
+        "SELECT milliunits, cost_source, cost_nanos FROM calls"
+    ).fetchall()
+    store.close()
+    assert (units, source, cost) == (250, "subscription", 0)
+
+
 def test_what_cannot_be_said_is_named(world: World) -> None:
     """Kiro has no word for some of OpenAI's members."""
     got = world.ask(temperature=0, top_p=1, tool_choice="required", user="u", seed=None)
@@ -92,6 +109,10 @@ def test_what_cannot_be_said_is_named(world: World) -> None:
     strict = {"type": "function", "function": {"name": "look", "strict": True}}
     got = world.ask(messages=named, tools=[strict])
     assert got.headers["x-gaud-dropped"] == "messages[].name, tools[].function.strict"
+    strictly = {"x-gaud-strict": "1"}
+    body = world.gateway.body("Hi", "auto", temperature=0)
+    got = world.gateway.post(body, headers=strictly)
+    assert (got.status_code, got.json()["error"]["code"]) == (400, "fields_would_be_dropped")
     assert "x-gaud-dropped" not in world.ask(stream=True, max_tokens=10, stop="x").headers
 
 

@@ -122,14 +122,11 @@ class Kiro(LoginProvider[KiroSettings], ChatProvider[KiroSettings]):
             await self._borrowed.look()
         return await super().token(refused=refused)
 
-    async def send(self, call: Call) -> Reply:
-        """Answer, and name what of the request could not be said to Kiro."""
+    def dropped(self, call: Call) -> Sequence[str]:
+        """Name what Kiro has no word for."""
         from gaud_provider_kiro.openai import dropped_from
 
-        reply = await super().send(call)
-        if dropped := dropped_from(call.body.json()):
-            return attrs.evolve(reply, headers=(*reply.headers, ("x-gaud-dropped", ", ".join(dropped))))
-        return reply
+        return dropped_from(call.body.json())
 
     async def chat(self, call: Call) -> AsyncGenerator[Event, None]:
         """Translate the call, send it, and translate the answer event by event."""
