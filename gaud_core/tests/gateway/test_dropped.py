@@ -25,7 +25,8 @@ class Taciturn(ChatProvider[GuestSettings]):
         if call.model == "crashing":
             raise KeyError("mine")
         names: list[Any] = sorted(call.body.json().keys() - {"messages", "model", "stream"})
-        return [*names, 7] if call.model == "odd" else names
+        odd: Any = 7
+        return [*names, odd] if call.model == "odd" else names
 
     async def chat(self, call: Call) -> AsyncGenerator[Event, None]:
         """Say a word."""
