@@ -236,3 +236,33 @@ def test_an_image_and_thinking_with_the_sdk(world: World) -> None:
     message = got.choices[0].message
     assert (message.content, message.reasoning_content) == ("A dog.", "a dog?")
     assert world.kiro.broken == []
+
+
+@pytest.mark.parametrize("stream", [False, True])
+def test_the_anthropic_sdk_drives_tools_in_a_loop(world: World, stream: bool) -> None:
+    """Over the bridge from Anthropic's dialect: both tools are called, their results sent, the text comes."""
+    anthropic = pytest.importorskip("anthropic")
+    world.kiro.answers = weather = Weather()
+    client = anthropic.Anthropic(base_url=str(world.gateway.http.base_url), api_key="test", max_retries=0)
+    function: Any = TOOL["function"]
+    tool = {"name": function["name"], "description": "Tells.", "input_schema": function["parameters"]}
+    asked: dict[str, Any] = {"model": "kiro:auto", "max_tokens": 1000, "tools": [tool]}
+    messages: list[Any] = [QUESTION]
+    for _ in range(3):
+        if stream:
+            with client.messages.stream(messages=messages, **asked) as events:
+                message = events.get_final_message()
+        else:
+            message = client.messages.create(messages=messages, **asked)
+        messages.append({"role": "assistant", "content": message.content})
+        uses = [block for block in message.content if block.type == "tool_use"]
+        if not uses:
+            break
+        assert {use.name for use in uses} == {function["name"]}
+        results = [
+            {"type": "tool_result", "tool_use_id": use.id, "content": f"dry in {use.input['city']}"}
+            for use in uses
+        ]
+        messages.append({"role": "user", "content": results})
+    assert [block.text for block in messages[-1]["content"]] == ["It is dry in Bern and dry in Rome."]
+    assert (weather.results, world.kiro.broken) == (["dry in Bern", "dry in Rome"], [])
