@@ -21,7 +21,7 @@ from gaud_core.gateway.plugins import settings_of
 from gaud_core.observe.logs import set_up_logging
 from gaud_core.settings import describe
 
-from .support import PLUGIN, TOY
+from .support import PLUGIN, TOY, Toy
 
 KEY = "sk-prx-test-key"
 HEADERS = {"authorization": f"Bearer {KEY}"}
@@ -44,6 +44,7 @@ def gaud(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[httpx.Clie
     environ = {"GAUD_DATA_DIR": str(tmp_path / "data"), "GAUD_PLUGINS": "none"}
     for name, value in environ.items():
         monkeypatch.setenv(name, value)
+    Toy.alive.clear()
     app = create_app(load_config(path, environ, settings_of([PLUGIN], environ).schemas), plugins=[PLUGIN])
     with _served(app) as port, httpx.Client(base_url=f"http://127.0.0.1:{port}", headers=HEADERS) as client:
         yield client
@@ -101,6 +102,19 @@ def test_each_reader_has_the_new_values(gaud: httpx.Client) -> None:
     _set(gaud, auth__enabled="true")
     assert anybody.get("/v1/models").status_code == 401
     anybody.close()
+
+
+def test_a_call_that_is_still_being_sent(gaud: httpx.Client) -> None:
+    """A request whose body comes while the settings change is served by the new instance."""
+    body = b'{"model": "toy:one", "messages": []}'
+    head = f"POST /v1/chat/completions HTTP/1.1\r\nhost: x\r\nx-api-key: {KEY}\r\nconnection: close\r\n"
+    with socket.create_connection((gaud.base_url.host, gaud.base_url.port or 0), timeout=10) as raw:
+        raw.sendall(f"{head}content-length: {len(body)}\r\n\r\n".encode() + body[:9])
+        assert gaud.get("/health").status_code == 200  # so it has been read by now
+        _set(gaud, providers__toy__url="http://b")
+        assert [toy.settings.url for toy in Toy.alive] == ["http://b"]
+        raw.sendall(body[9:])
+        assert raw.makefile("rb").read().endswith(b'"http://b"')
 
 
 def test_the_log_takes_level_shape_and_secrets(
