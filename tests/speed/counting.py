@@ -1,4 +1,4 @@
-"""How much Python a call executes: calls of functions, counted and not timed, so that no machine is too busy for it."""
+"""How much Python a call executes: calls of functions, counted and not timed, so no machine is too busy."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ _CALLS = 25
 
 
 class _Counter:
-    """Counts calls that code of the gateway and its server makes; the clients and the event loop are left out."""
+    """Counts the calls in code of the gateway and its server; clients and event loop are left out."""
 
     def __init__(self) -> None:
         self.count = 0
