@@ -86,6 +86,14 @@ def play(folder: Path) -> Told:
 
 
 def _hello(seen: Seen) -> Answer:
+    if seen.path == "/v1/files":
+        return Answer.json({"object": "list", "data": [], "has_more": False})
+    if seen.path == "/v1/messages":
+        usage = {"input_tokens": 5, "output_tokens": 7}
+        said = [{"type": "text", "text": "Hello!"}]
+        return Answer.json(
+            {"id": "msg_1", "type": "message", "role": "assistant", "content": said, "usage": usage}
+        )
     if seen.method == "GET":
         return Answer.error(404)
     return chat_stream() if seen.json.get("stream") else chat_completion()
@@ -156,7 +164,7 @@ def _requests(gaud: Gaud, told: Told) -> None:
     told.see(gaud.ask("GET", "/v1/models", key=None))
     told.see(gaud.ask("GET", "/v1/models", key="sk-wrong"))
     told.see(gaud.ask("GET", "/v1/chat/completions"))
-    told.see(gaud.ask("POST", "/v1/embeddings"))
+    told.see(gaud.ask("POST", "/v1/nothing"))
     told.see(gaud.ask("GET", "/health", headers={"x-long": "x" * 70_000}))
     for body in (b"", b"{", b"[]", b"{}", b'{"model": 5}', b'{"Model": "m"}', b"x" * 600):
         told.see(gaud.ask("POST", "/v1/chat/completions", content=body))

@@ -8,6 +8,7 @@ from types import ModuleType
 
 import pytest
 from anthropic.types.message_create_params import MessageCreateParamsBase
+from openai.types.chat.completion_create_params import CompletionCreateParamsBase
 from openai.types.responses.response_create_params import ResponseCreateParamsBase
 
 import gaud_core
@@ -103,6 +104,7 @@ def test_the_tables_of_bridges_are_true() -> None:
     [
         ("messages", MessageCreateParamsBase.__annotations__),
         ("responses", ResponseCreateParamsBase.__annotations__),
+        ("chat/completions", CompletionCreateParamsBase.__annotations__),
     ],
 )
 def test_every_field_of_a_dialect_is_in_its_table(endpoint: str, fields: dict[str, object]) -> None:

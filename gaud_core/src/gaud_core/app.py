@@ -22,7 +22,7 @@ from gaud_core.config import Config
 from gaud_core.errors import ApiError, MethodNotAllowed, NotFound, one_line
 from gaud_core.gateway.bridging import BRIDGE_HEADERS
 from gaud_core.gateway.dialects import ENDPOINTS, FORMS, WITHOUT_MODEL
-from gaud_core.gateway.envelope import error_body
+from gaud_core.gateway.envelope import ANTHROPIC, error_body
 from gaud_core.gateway.forms import FormRoute
 from gaud_core.gateway.gateway import Gateway
 from gaud_core.gateway.limits import LIMIT_HEADERS
@@ -131,6 +131,8 @@ async def _api_error(request: Request, error: Exception) -> Response:
     if error.hint:
         headers["x-gaud-hint"] = one_line(error.hint).encode("latin-1", "replace").decode("latin-1")
     body = error_body(error, request.scope, exchange.id)
+    if body.startswith(ANTHROPIC):
+        headers["request-id"] = exchange.id  # where Anthropic's SDKs look for it
     return Response(body, error.http_status, headers, media_type="application/json")
 
 

@@ -11,10 +11,12 @@ from anthropic.lib.streaming._messages import accumulate_event
 from anthropic.types import Message, RawMessageStreamEvent
 from anthropic.types.message_create_params import MessageCreateParamsNonStreaming
 from openai._types import omit
+from openai.lib.streaming.chat import ChatCompletionStreamState
 from openai.lib.streaming.responses._responses import ResponseStreamState
+from openai.types.chat import ChatCompletion, ChatCompletionChunk
 from openai.types.chat.completion_create_params import CompletionCreateParamsBase
 from openai.types.responses import Response, ResponseStreamEvent
-from openai.types.responses.response_create_params import ResponseCreateParamsNonStreaming
+from openai.types.responses.response_create_params import ResponseCreateParamsBase
 from pydantic import TypeAdapter
 
 from gaud_core.bridge import Crossing
@@ -38,6 +40,16 @@ def valid_chat(body: bytes) -> JSON:
     return asked
 
 
+def valid_sent(body: bytes, target: str) -> JSON:
+    """A request that OpenAI's types of the target accept."""
+    if target == "chat/completions":
+        return valid_chat(body)
+    asked: JSON = json.loads(body)
+    valid_responses(asked)
+    assert asked.keys() - ResponseCreateParamsBase.__annotations__.keys() - {"stream"} == set()
+    return asked
+
+
 def valid_messages(asked: JSON) -> None:
     """Let Anthropic's types look at a request."""
     _consumed(adapter(MessageCreateParamsNonStreaming).validate_python(asked))
@@ -45,7 +57,7 @@ def valid_messages(asked: JSON) -> None:
 
 def valid_responses(asked: JSON) -> None:
     """Let OpenAI's types look at a request."""
-    _consumed(adapter(ResponseCreateParamsNonStreaming).validate_python(asked))
+    _consumed(adapter(ResponseCreateParamsBase).validate_python(asked))
 
 
 def message(answer: bytes) -> JSON:
@@ -97,6 +109,31 @@ def gathered_response(stream: bytes) -> JSON:
         item.pop("parsed_arguments", None)
         for part in item.get("content", ()):
             part.pop("parsed", None)
+    return found
+
+
+def completion(answer: bytes) -> JSON:
+    """A whole chat completion that OpenAI's types accept."""
+    told: JSON = json.loads(answer)
+    ChatCompletion.model_validate(told)
+    return told
+
+
+def told_chunks(stream: bytes) -> list[JSON]:
+    """The chunks of a streamed completion, each of OpenAI's types; at the end there must be `[DONE]`."""
+    *events, last = events_in(stream)
+    assert data_of(last) == b"[DONE]"
+    return [ChatCompletionChunk.model_validate_json(data_of(event)).to_dict() for event in events]
+
+
+def gathered_completion(stream: bytes) -> JSON:
+    """What OpenAI's library has in hand at the end of a stream."""
+    state: Any = ChatCompletionStreamState()
+    for chunk in told_chunks(stream):
+        state.handle_chunk(ChatCompletionChunk.model_validate(chunk))
+    found: JSON = json.loads(state.current_completion_snapshot.to_json())
+    for call in found["choices"][0]["message"].get("tool_calls") or ():
+        call["function"].pop("parsed_arguments", None)
     return found
 
 

@@ -8,7 +8,7 @@ from typing import Any
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
-from gaud_core.bridge import Crossing
+from gaud_core.bridge import Crossing, bridge_to
 from gaud_core.bridge.messages import MessagesToChat
 from gaud_core.bridge.responses import ResponsesToChat
 
@@ -19,6 +19,7 @@ JSON = dict[str, Any]
 MESSAGES = MessagesToChat().cross(
     {"model": "m", "max_tokens": 9, "messages": [{"role": "user", "content": "Hi"}]}, "req_1"
 )
+CHAT = {"model": "m", "messages": [{"role": "user", "content": "Hi"}]}
 RESPONSES = ResponsesToChat().cross({"model": "m", "input": "Hi"}, "req_1")
 
 unhurried = settings(
@@ -118,6 +119,40 @@ def test_a_response_sent_back_tells_the_upstream_what_it_said(answer: JSON) -> N
     output = json.loads(RESPONSES.answer(answer))["output"]
     asked = {"model": "m", "input": [*output, {"role": "user", "content": "Go on"}]}
     assert _sent_back(ResponsesToChat().cross(asked, "req_2")) == _expected(answer)
+
+
+@unhurried
+@given(messages_requests())
+def test_any_messages_request_crosses_two_bridges(asked: JSON) -> None:
+    """The request that comes out at the far end is one of Responses, with every call and every result."""
+    crossing = bridge_to("messages", "responses").cross(asked, "req_1")
+    sent = sdks.valid_sent(crossing.body, "responses")
+    blocks = [b for turn in asked["messages"] if isinstance(turn["content"], list) for b in turn["content"]]
+    for kind, item, here, there in (
+        ("tool_use", "function_call", "id", "call_id"),
+        ("tool_result", "function_call_output", "tool_use_id", "call_id"),
+    ):
+        expected = [block[here] for block in blocks if block["type"] == kind]
+        assert [one[there] for one in sent["input"] if one.get("type") == item] == expected
+
+
+@unhurried
+@given(st.data())
+def test_there_and_back_is_the_same_chat(data: st.DataObject) -> None:
+    """A chat's answer as a response, and that as a chat's answer again: whole, streamed, to the letter."""
+    answer = data.draw(answers())
+    back = bridge_to("chat/completions", "responses").cross(CHAT, "req_2")
+    whole = sdks.completion(back.answer(json.loads(RESPONSES.answer(answer))))
+    events = sdks.told_events(sdks.streamed(RESPONSES, data.draw(chunked(answer))))
+    gathered = sdks.gathered_completion(sdks.streamed(back, events))
+    for again in (whole, gathered):
+        [choice], [first] = again["choices"], answer["choices"]
+        assert choice["finish_reason"] == first["finish_reason"]
+        assert (choice["message"].get("content") or "") == (first["message"]["content"] or "")
+        calls = [(call["id"], call["function"]) for call in choice["message"].get("tool_calls") or ()]
+        assert calls == [(call["id"], call["function"]) for call in first["message"]["tool_calls"]]
+        assert again["usage"]["prompt_tokens"] == answer["usage"]["prompt_tokens"]
+        assert again["usage"]["completion_tokens"] == answer["usage"]["completion_tokens"]
 
 
 def _sent_back(crossing: Crossing) -> list[JSON]:

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from openai.types.chat.completion_create_params import CompletionCreateParamsBase
 
-from gaud_core.bridge import bridge_from
+from gaud_core.bridge import bridge_to
 from gaud_core.bridge.chat.names import Names
 from gaud_core.bridge.chat.request import KNOWN_EXTRAS
 from gaud_core.bridge.chat.thoughts import pack, unpack
@@ -25,8 +25,7 @@ BASES: dict[str, JSON] = {
 
 def cross(endpoint: str, **more: Any) -> tuple[JSON, tuple[str, ...]]:
     """Take a request across, and give the chat and what was dropped."""
-    bridge = bridge_from(endpoint)
-    assert bridge is not None
+    bridge = bridge_to(endpoint, "chat/completions")
     crossing = bridge.cross({**BASES[endpoint], **more}, "req_1")
     return sdks.valid_chat(crossing.body), crossing.dropped
 
@@ -177,8 +176,7 @@ def test_what_is_packed_comes_out() -> None:
 
 def test_a_signed_call_gets_its_signature_back() -> None:
     """Gemini and others sign the call itself, and refuse it without."""
-    bridge = bridge_from("messages")
-    assert bridge is not None
+    bridge = bridge_to("messages", "chat/completions")
     function = {"name": "f", "arguments": "{}", "thought_signature": "c2ln"}
     call = {"id": "c1", "type": "function", "function": function, "extra_content": {"google": {"a": "b"}}}
     told = {"choices": [{"message": {"tool_calls": [call]}, "finish_reason": "tool_calls"}]}

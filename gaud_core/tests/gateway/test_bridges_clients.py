@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from typing import Any
+from typing import Any, ClassVar
 
 import anthropic
 import openai
@@ -21,7 +21,8 @@ from gaud_core.testing import (
     tool_call,
 )
 
-from .support import Served
+from .books import settled
+from .support import Acme, AcmeSettings, Served, Starter
 
 JSON = dict[str, Any]
 WEATHER: Any = {"type": "object", "properties": {"city": {"type": "string"}}, "required": ["city"]}
@@ -208,6 +209,87 @@ def test_a_tool_call_in_pieces(claude: anthropic.Anthropic, upstream: ScriptedUp
         [block] = stream.get_final_message().content
     assert block.type == "tool_use"
     assert block.input == {"city": "Wien"}
+
+
+class Codex(Acme):
+    """Serves nothing but Responses."""
+
+    endpoints: ClassVar[frozenset[str]] = frozenset({"responses"})
+
+
+@pytest.fixture
+def codex(serve: Starter, upstream: ScriptedUpstream) -> Served:
+    """A gateway in front of it."""
+    return serve(acme=AcmeSettings(url=upstream.url), kind=Codex)
+
+
+def _response(*output: JSON) -> JSON:
+    usage = {"input_tokens": 5, "output_tokens": 7, "total_tokens": 12}
+    head = {"id": "resp_1", "object": "response", "created_at": 1700000000, "model": "m"}
+    return {**head, "status": "completed", "error": None, "output": list(output), "usage": usage}
+
+
+def _answered(response: JSON, stream: bool) -> Answer:
+    if not stream:
+        return Answer.json(response)
+    done = [
+        {"type": "response.output_item.done", "output_index": at, "item": item}
+        for at, item in enumerate(response["output"])
+    ]
+    begun = {"type": "response.created", "response": {**response, "status": "in_progress", "output": []}}
+    events = [begun, *done, {"type": "response.completed", "response": response}]
+    return Answer.stream([sse(event, event["type"]) for event in events])
+
+
+@pytest.mark.parametrize("stream", [False, True])
+def test_chat_over_responses(codex: Served, upstream: ScriptedUpstream, stream: bool) -> None:
+    """OpenAI's library chats with a model that has only Responses, calls a tool, and is booked once."""
+    called = {"type": "function_call", "call_id": "call_1", "name": "weather", "arguments": '{"city":"Wien"}'}
+    said = {"type": "message", "role": "assistant", "content": [{"type": "output_text", "text": "Rain."}]}
+    upstream.add(_answered(_response(called), stream), _answered(_response(said), stream))
+    client = openai.OpenAI(base_url=f"http://127.0.0.1:{codex.port}/v1", api_key="test", max_retries=0)
+    tools: Any = [{"type": "function", "function": {"name": "weather", "parameters": WEATHER}}]
+    turns: list[Any] = [*HI]
+    for _ in range(2):
+        if stream:
+            with client.chat.completions.stream(model="acme:m", messages=turns, tools=tools) as going:
+                choice: Any = going.get_final_completion().choices[0]
+        else:
+            choice = client.chat.completions.create(model="acme:m", messages=turns, tools=tools).choices[0]
+        turns.append(choice.message.to_dict())
+        turns += [
+            {"role": "tool", "tool_call_id": call.id, "content": "Rain"}
+            for call in choice.message.tool_calls or ()
+        ]
+    assert (choice.message.content, choice.finish_reason) == ("Rain.", "stop")
+    assert [call.path for call in upstream.calls] == ["/v1/responses"] * 2
+    sent = upstream.calls[1].json["input"]
+    assert [item.get("type", item.get("role")) for item in sent] == [
+        "user",
+        "function_call",
+        "function_call_output",
+    ]
+    for row in settled(codex, 2):
+        assert (row.endpoint, row.input_tokens, row.output_tokens) == ("chat/completions", 5, 7)
+
+
+@pytest.mark.parametrize("stream", [False, True])
+def test_messages_over_responses(codex: Served, upstream: ScriptedUpstream, stream: bool) -> None:
+    """Anthropic's library too, over two bridges."""
+    said = {"type": "message", "role": "assistant", "content": [{"type": "output_text", "text": "Rain."}]}
+    upstream.add(_answered(_response(said), stream))
+    client = anthropic.Anthropic(base_url=f"http://127.0.0.1:{codex.port}", api_key="test", max_retries=0)
+    if stream:
+        with client.messages.stream(model="acme:m", max_tokens=50, messages=HI) as going:
+            message: Any = going.get_final_message()
+    else:
+        message = client.messages.create(model="acme:m", max_tokens=50, messages=HI)
+    assert (message.content[0].text, message.stop_reason, message.usage.input_tokens) == (
+        "Rain.",
+        "end_turn",
+        5,
+    )
+    assert upstream.wait_call().path == "/v1/responses"
 
 
 def _calls_streamed() -> Answer:

@@ -227,6 +227,12 @@ def test_strange_ids_lead_nowhere(gaud: Served, upstream: ScriptedUpstream, stra
     assert upstream.calls == []
 
 
+def test_head_is_not_taken(gaud: Served, upstream: ScriptedUpstream) -> None:
+    """It would ask the upstream for an answer that nobody can check."""
+    assert gaud.send(head_of("HEAD", "/v1/files/file-1", [])).status == 405
+    assert upstream.calls == []
+
+
 def test_requests_count_as_any(gaud: Served, upstream: ScriptedUpstream) -> None:
     """A key's limit of requests holds; one of tokens is not touched."""
     upstream.add(Answer.json(RESPONSE), Answer.json(RESPONSE))

@@ -6,6 +6,7 @@ import hashlib
 import resource
 import socket
 import threading
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Self
@@ -143,6 +144,23 @@ def test_an_early_refusal_arrives(serve: Starter) -> None:
     assert (answered.status, answered.json) == (401, {"error": {"message": "no"}})
 
 
+def test_time_runs_for_the_upstream_alone(serve: Starter) -> None:
+    """How long an upload takes is not its fault; once it has all of it, or takes nothing more, it is."""
+    with _Sink() as sink:
+        settings = AcmeSettings(url=sink.url, first_byte_secs=0.3)
+        gaud = serve(acme=settings, kind=Everything)
+        with gaud.wire() as wire:
+            length = str(len(MODEL + FILE + END))
+            wire.send(head_of("POST", PATH, [*FORM, ("content-length", length)]) + MODEL + FILE)
+            eventually(lambda: sink.got)
+            time.sleep(0.5)  # the client's own slowness, which no clock of ours can stand for
+            wire.send(END)
+            assert wire.answer().status == 200
+    with _Sink(deaf=True) as sink:
+        gaud = serve(acme=AcmeSettings(url=sink.url, first_byte_secs=0.3), kind=Everything)
+        assert _sent(gaud, MODEL + FILE + END).status == 504
+
+
 def test_json_where_a_form_is_wanted(gaud: Served) -> None:
     """Files take forms alone, and say so."""
     answered = gaud.send(head_of("POST", "/v1/files", [("content-length", "2")]) + b"{}")
@@ -218,11 +236,12 @@ def _resident() -> int:
 class _Sink:
     """An upstream that counts what it gets and keeps none of it."""
 
-    def __init__(self, *, refuses: bool = False) -> None:
+    def __init__(self, *, refuses: bool = False, deaf: bool = False) -> None:
         self.got = self.length = 0
         self.digest = ""
         self.done = threading.Event()
         self._refuses = refuses
+        self._deaf = deaf
         self._listening = socket.create_server(("127.0.0.1", 0))
         self.url = f"http://127.0.0.1:{self._listening.getsockname()[1]}"
 
@@ -231,6 +250,7 @@ class _Sink:
         return self
 
     def __exit__(self, *_: object) -> None:
+        self.done.set()
         self._listening.close()
 
     def _serve(self) -> None:
@@ -260,6 +280,9 @@ class _Sink:
             hashed.update(data)
             if self.got >= self.length or not (data := peer.recv(65536)):
                 break
+        if self._deaf:
+            self.done.wait(5)
+            return
         self.digest = hashed.hexdigest()
         self.done.set()
         self._answer(peer, b"200 OK", b'{"text":"Hi"}')

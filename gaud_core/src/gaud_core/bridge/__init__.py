@@ -2,22 +2,41 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from collections.abc import Set as AbstractSet
+from types import MappingProxyType
+
 from gaud_core.bridge.base import Bridge, Crossing, Stream
 
-__all__ = ["BRIDGED", "Bridge", "Crossing", "Stream", "bridge_from"]
+__all__ = ["REACHED", "Bridge", "Crossing", "Stream", "bridge_to", "reached_from"]
 
-BRIDGED = {"messages": "chat/completions", "responses": "chat/completions"}
-"""Each endpoint that a bridge starts from, and the one that it leads to."""
+_CHAT, _MESSAGES, _RESPONSES = "chat/completions", "messages", "responses"
+
+REACHED: Mapping[str, tuple[str, ...]] = MappingProxyType(
+    {_CHAT: (_RESPONSES,), _MESSAGES: (_CHAT, _RESPONSES), _RESPONSES: (_CHAT,)}
+)
+"""Each endpoint that bridges start from, and those that they lead to, the better way first."""
 
 
-def bridge_from(endpoint: str) -> Bridge | None:
-    """Give the bridge that starts from an endpoint, if there is one; imported at its first use."""
-    if endpoint == "messages":
-        from gaud_core.bridge.messages import MessagesToChat
+def reached_from(endpoint: str, natives: AbstractSet[str]) -> str | None:
+    """Give the endpoint, of those that a model is served on, to which a bridge leads."""
+    return next((target for target in REACHED.get(endpoint, ()) if target in natives), None)
 
-        return MessagesToChat()
-    if endpoint == "responses":
+
+def bridge_to(source: str, target: str) -> Bridge:
+    """Give the bridge between two endpoints of `REACHED`; what it needs is imported at its first use."""
+    if source == _CHAT:
+        from gaud_core.bridge.completions import ChatToResponses
+
+        return ChatToResponses()
+    if source == _RESPONSES:
         from gaud_core.bridge.responses import ResponsesToChat
 
         return ResponsesToChat()
-    return None
+    from gaud_core.bridge.messages import MessagesToChat
+
+    if target == _CHAT:
+        return MessagesToChat()
+    from gaud_core.bridge.chain import Chain
+
+    return Chain(MessagesToChat(), bridge_to(_CHAT, target), {"stop": "stop_sequences"})

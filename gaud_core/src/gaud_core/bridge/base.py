@@ -55,12 +55,20 @@ class Crossing(Protocol):
 class Bridge(Protocol):
     """One direction between two dialects; it holds nothing of any call."""
 
-    name: str
-    """Such as `messages-to-chat`; the answer's `x-gaud-bridge`."""
-    source: str
-    """The caller's endpoint."""
-    target: str
-    """The endpoint that the model is served on."""
+    @property
+    def name(self) -> str:
+        """Such as `messages-to-chat`; the answer's `x-gaud-bridge`."""
+        ...
+
+    @property
+    def source(self) -> str:
+        """The caller's endpoint."""
+        ...
+
+    @property
+    def target(self) -> str:
+        """The endpoint that the model is served on."""
+        ...
 
     def cross(self, asked: Mapping[str, Any], call_id: str) -> Crossing:
         """Translate a request, decoded JSON; BadRequest for what cannot be understood or carried."""

@@ -10,7 +10,7 @@ from typing import Any
 
 import attrs
 
-from gaud_core.bridge import BRIDGED, Bridge, Crossing, Stream, bridge_from
+from gaud_core.bridge import REACHED, Bridge, Crossing, Stream, bridge_to, reached_from
 from gaud_core.call import Body, Reply
 from gaud_core.errors import BadRequest, ProviderError, UpstreamFailed
 from gaud_core.gateway.exchange import Exchange
@@ -71,14 +71,13 @@ class Bridged:
 def bridged_endpoints(natives: Iterable[str]) -> list[str]:
     """Give the endpoints that bridges add to those that a model is served on."""
     there = frozenset(natives)
-    return [source for source, target in BRIDGED.items() if source not in there and target in there]
+    return [source for source in REACHED if source not in there and reached_from(source, there)]
 
 
 def bridge_for(endpoint: str, natives: frozenset[str]) -> Bridge | None:
     """Give the bridge that a call must take; None where its endpoint is native, and where nothing helps."""
-    if endpoint in natives or BRIDGED.get(endpoint) not in natives:
-        return None
-    return bridge_from(endpoint)
+    target = None if endpoint in natives else reached_from(endpoint, natives)
+    return bridge_to(endpoint, target) if target else None
 
 
 def asks_strictly(headers: Iterable[tuple[bytes, bytes]]) -> bool:

@@ -8,7 +8,10 @@ from typing import Any
 
 from gaud_core.errors import ApiError, one_line, with_hint
 
-__all__ = ["anthropic_body", "error_body"]
+__all__ = ["ANTHROPIC", "anthropic_body", "error_body"]
+
+ANTHROPIC = b'{"type": "error"'
+"""How Anthropic's envelope begins."""
 
 _TYPES = {
     401: "authentication_error",

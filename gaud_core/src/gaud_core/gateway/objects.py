@@ -11,7 +11,7 @@ import attrs
 
 from gaud_core.access import Identity
 from gaud_core.call import Body, Call
-from gaud_core.errors import NotAllowed, NotFound
+from gaud_core.errors import MethodNotAllowed, NotAllowed, NotFound
 from gaud_core.gateway.booking import CLIENT_LEFT
 from gaud_core.gateway.delivery import Send
 from gaud_core.gateway.dialects import Dialect
@@ -79,6 +79,8 @@ class ObjectRoute:
 
     async def _prepare(self, scope: Scope, receive: Receive, exchange: Exchange) -> Trip:
         operation, gateway = self.operation, self.gateway
+        if scope["method"] not in operation.methods:  # HEAD, which comes with GET
+            raise MethodNotAllowed(f"/v1/{operation.path} does not take {scope['method']}.")
         identity = await gateway.door.identify(scope)
         raw = await read_body(scope["headers"], receive, gateway.config.server.max_body_bytes)
         query = query_of(scope["query_string"])

@@ -12,7 +12,7 @@ from fnmatch import fnmatchcase
 
 import attrs
 
-from gaud_core.bridge import BRIDGED
+from gaud_core.bridge import reached_from
 from gaud_core.errors import ModelNotFound
 from gaud_core.gateway.instance import Instance
 from gaud_core.provider import Model
@@ -133,8 +133,8 @@ def _able(instances: list[Instance], model: str, endpoint: str) -> list[Instance
     if not endpoint:
         return instances
     natives = [instance for instance in instances if endpoint in instance.serves(model)]
-    over = BRIDGED.get(endpoint)
-    return natives or [one for one in instances if over in one.serves(model)] or instances
+    bridged = [instance for instance in instances if reached_from(endpoint, instance.serves(model))]
+    return natives or bridged or instances
 
 
 def _claims(instance: Instance, model: str) -> bool:

@@ -13,6 +13,17 @@ from gaud_core.errors import ProviderError, UpstreamFailed, one_line
 __all__ = ["Counts", "Head", "failure_of"]
 
 _LONGEST = 500
+_STATUSES = {
+    "invalid_request_error": 400,
+    "invalid_prompt": 400,
+    "authentication_error": 401,
+    "permission_error": 403,
+    "not_found_error": 404,
+    "rate_limit_error": 429,
+    "rate_limit_exceeded": 429,
+    "insufficient_quota": 429,
+    "overloaded_error": 529,
+}
 
 
 @attrs.frozen
@@ -92,7 +103,9 @@ def failure_of(error: Any) -> ProviderError:
     """Give the error that an upstream's error object or event tells of."""
     message, code = get(error, "message"), get(error, "code")
     said = str(code)
-    status = int(said) if said.isascii() and said.isdigit() and 400 <= int(said[:4]) < 600 else 502
+    status = next((_STATUSES[word] for word in (get(error, "type"), said) if word in _STATUSES), 502)
+    if said.isascii() and said.isdigit() and 400 <= int(said[:4]) < 600:
+        status = int(said)
     if code is None or said.isdigit():  # some proxies repeat the status there
         code = get(error, "type")
     words = message if isinstance(message, str) and message else error

@@ -118,16 +118,8 @@ def _thinking(message: Mapping[str, Any]) -> Iterator[Piece]:
         elif (text := _string(block, "thinking")) or _string(block, "signature"):
             yield Thinking(text, signature=_string(block, "signature"))
     carried = {name: message[name] for name in _CARRIED if message.get(name)}
-    if not told and not any(message.get(name) for name in TEXT_FIELDS):
-        details = message.get("reasoning_details")
-        text = "".join(map(_detail, details if isinstance(details, list) else ()))
-        yield from [Thinking(text)] if text else []
     if carried:
         yield Thinking(carried=carried)
-
-
-def _detail(detail: Any) -> str:
-    return _string(detail, "text") or _string(detail, "summary")
 
 
 def _carried_by(call: Mapping[str, Any]) -> dict[str, Any]:

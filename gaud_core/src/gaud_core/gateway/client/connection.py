@@ -40,6 +40,7 @@ class Connection(asyncio.Protocol):
         self._timer: asyncio.TimerHandle | None = None
         self._writer: asyncio.Task[None] | None = None
         self._writable: asyncio.Future[None] | None = None
+        self._sending_until: float | None = None
         self._unread = 0
         self._reading = True
         self._eof = False
@@ -58,6 +59,7 @@ class Connection(asyncio.Protocol):
         self._bare = bare
         self._in_head, self._interim, self._reusable, self._to_end = True, False, False, False
         self._unread = 0
+        self._sending_until = None
         if not isinstance(body, bytes):
             self._transport.write(head)
             self._writer = self.loop.create_task(
@@ -71,7 +73,12 @@ class Connection(asyncio.Protocol):
         return answer
 
     def watch(self, deadline: float) -> None:
-        """Fail the answer when its time is over. The timer is moved only when it would be late."""
+        """Fail the answer when its time is over. The timer is moved only when it would be late.
+
+        While a body goes out in pieces, how far that is decides about the time, and not who waits.
+        """
+        if self._sending_until is not None and self._answer is not None and not self._answer.status:
+            deadline = self._sending_until
         self._deadline = deadline
         if deadline < self._armed_for:
             if self._timer is not None:
@@ -231,7 +238,8 @@ class Connection(asyncio.Protocol):
     def _give(self, answer: Answer, seconds: float) -> None:
         """Give the upstream so long from now on, as long as nobody reads its answer already."""
         if not answer.status and self._answer is answer:
-            self.watch(self.loop.time() + seconds)
+            self._sending_until = self.loop.time() + seconds
+            self.watch(self._sending_until)
 
     async def _write(
         self, answer: Answer, body: AsyncIterator[bytes], *, chunked: bool, patience: float
