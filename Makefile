@@ -7,7 +7,7 @@
 
 SHELL := /bin/sh
 .DEFAULT_GOAL := help
-.PHONY: help run demo test chaos check format lint types imports examples docs clean
+.PHONY: help run demo test chaos bench check format lint types imports examples docs screenshots clean
 
 PORT ?=
 TRIALS ?= 10000
@@ -58,6 +58,10 @@ test: .venv/installed .venv-litellm/installed .venv-clients/installed .clients-n
 chaos: .venv/installed ## Throw faults at two workers under load and prove that the books are right
 	@exec $(bin)/python -m tests.chaos --trials $(TRIALS) $(if $(SEED),--seed $(SEED)) $(ARGS)
 
+bench: .venv/installed .venv-litellm/installed .bench-peers/installed ## Measure Gaud next to nginx, Portkey and LiteLLM (12 minutes; ARGS=--quick: one)
+	@command -v nginx >/dev/null || echo "nginx is not installed: apt install nginx-light"
+	@exec $(bin)/python -m benchmarks.bench $(ARGS)
+
 check: format lint types imports examples ## Check format, lint, types, imports and the examples in the docs
 
 format: .venv/installed
@@ -79,15 +83,25 @@ examples: .venv/installed
 docs: .venv/installed ## Run the examples in README and docs, with their output
 	@$(bin)/python -m pytest tests/docs $(ARGS)
 
+screenshots: .venv/installed ## Take pictures of every page of the dashboard, into docs/screenshots (ARGS="--only usage" some)
+	@exec $(bin)/python -m tests.browser.shots $(ARGS)
+
 clean: ## Remove the environments and everything that tools left behind
-	@rm -rf .venv .venv-litellm .venv-clients .clients-node dist .ruff_cache .mypy_cache .pytest_cache .import_linter_cache .hypothesis
+	@rm -rf .venv .venv-litellm .venv-clients .clients-node .bench-peers dist .ruff_cache .mypy_cache .pytest_cache \
+	  .import_linter_cache .hypothesis
 	@find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 .venv/installed: constraints.txt $(metadata)
 	@$(choose_python); "$$python" -m venv .venv
 	$(call step,Preparing .venv,$(bin)/python -m pip install -c constraints.txt pip)
 	$(call step,Installing Gaud and its tools into .venv,$(bin)/python -m pip install -c constraints.txt \
-	  --build-constraint constraints.txt -e "./gaud_core[testing]" -e ./gaud_provider_copilot -e ./gaud_provider_litellm --group dev)
+	  --build-constraint constraints.txt -e "./gaud_core[testing]" -e ./gaud_provider_copilot -e ./gaud_provider_kiro -e ./gaud_provider_litellm --group dev)
+	@touch $@
+
+.bench-peers/installed:
+	@command -v npm >/dev/null || { echo "Portkey's gateway needs Node.js: apt install npm"; exit 1; }
+	$(call step,Installing Portkey's gateway into .bench-peers,npm install --prefix .bench-peers --no-audit --no-fund \
+	  @portkey-ai/gateway@1.15.2)
 	@touch $@
 
 .venv-litellm/installed: constraints-litellm.txt

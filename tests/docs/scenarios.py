@@ -72,7 +72,7 @@ def play(folder: Path) -> Told:
         gauds = [main, *(start(folder / start.__name__, stack) for start in _SCENARIOS)]
         for gaud in gauds:
             _converse(gaud, told)
-        outputs = [pool.submit(command, *words) for words in _commands(folder, main)]
+        outputs = [pool.submit(_command, *words) for words in _commands(folder, main)]
         _requests(main, told)
         _people(main, told)
         _failures(main, upstream, told)
@@ -83,6 +83,11 @@ def play(folder: Path) -> Told:
     for gaud in gauds:  # they have stopped, and said so
         told.hear(gaud.log)
     return told
+
+
+def _command(folder: Path, *words: str) -> str:
+    """Run a command as somebody does who has installed no provider but LiteLLM."""
+    return command(folder, *words, GAUD_PLUGINS="litellm")
 
 
 def _hello(seen: Seen) -> Answer:
@@ -137,8 +142,8 @@ def _bare(folder: Path, stack: contextlib.ExitStack) -> Gaud:
 def _broken(folder: Path, stack: contextlib.ExitStack) -> Gaud:
     """One good section, one that names a provider that is not installed, one with mistakes."""
     upstream = stack.enter_context(litellm())
-    more = '[providers.kiro]\n[providers.work]\nprovider = "litellm"\nurl = "localhost:4000"\n'
-    return _started(folder, stack, LITELLM.format(url=upstream.url) + more)
+    more = '[providers.gemini]\n[providers.work]\nprovider = "litellm"\nurl = "localhost:4000"\n'
+    return _started(folder, stack, LITELLM.format(url=upstream.url) + more, GAUD_PLUGINS="litellm")
 
 
 def _json(folder: Path, stack: contextlib.ExitStack) -> Gaud:

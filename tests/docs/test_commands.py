@@ -80,7 +80,7 @@ def test_make_knows_the_target(statement: Statement) -> None:
 @pytest.mark.parametrize("statement", _those("pip"), ids=_named)
 def test_what_pip_reads_is_there(statement: Statement) -> None:
     """Folders with a pyproject.toml, extras that exist, and files of constraints."""
-    extras = {"litellm", "all", "testing", "test"}  # the last is what `gaud new` writes
+    extras = {"copilot", "kiro", "litellm", "all", "testing", "test"}  # the last is what `gaud new` writes
     for before, word in zip(statement.words, statement.words[1:], strict=False):
         if before == "-c":
             assert (ROOT / word).is_file()

@@ -19,6 +19,7 @@ _NO_ROOM = (errno.ENOSPC, errno.EFBIG, errno.EIO)
 _COMMANDS = {
     "budgets": "Show and set what users may spend.",
     "check": "Read the configuration and report every mistake.",
+    "config": "Plan, apply and undo changes of the configuration while Gaud serves.",
     "connect": "Set up a client, such as a coding agent, to call Gaud.",
     "db": "Copy the database while Gaud serves.",
     "keys": "List, create, change and revoke keys.",
