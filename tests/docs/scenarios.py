@@ -72,7 +72,7 @@ def play(folder: Path) -> Told:
         gauds = [main, *(start(folder / start.__name__, stack) for start in _SCENARIOS)]
         for gaud in gauds:
             _converse(gaud, told)
-        outputs = [pool.submit(command, *words) for words in _commands(folder, main)]
+        outputs = [pool.submit(_command, *words) for words in _commands(folder, main)]
         _requests(main, told)
         _people(main, told)
         _failures(main, upstream, told)
@@ -85,7 +85,20 @@ def play(folder: Path) -> Told:
     return told
 
 
+def _command(folder: Path, *words: str) -> str:
+    """Run a command as somebody does who has installed no provider but LiteLLM."""
+    return command(folder, *words, GAUD_PLUGINS="litellm")
+
+
 def _hello(seen: Seen) -> Answer:
+    if seen.path == "/v1/files":
+        return Answer.json({"object": "list", "data": [], "has_more": False})
+    if seen.path == "/v1/messages":
+        usage = {"input_tokens": 5, "output_tokens": 7}
+        said = [{"type": "text", "text": "Hello!"}]
+        return Answer.json(
+            {"id": "msg_1", "type": "message", "role": "assistant", "content": said, "usage": usage}
+        )
     if seen.method == "GET":
         return Answer.error(404)
     return chat_stream() if seen.json.get("stream") else chat_completion()
@@ -129,8 +142,8 @@ def _bare(folder: Path, stack: contextlib.ExitStack) -> Gaud:
 def _broken(folder: Path, stack: contextlib.ExitStack) -> Gaud:
     """One good section, one that names a provider that is not installed, one with mistakes."""
     upstream = stack.enter_context(litellm())
-    more = '[providers.kiro]\n[providers.work]\nprovider = "litellm"\nurl = "localhost:4000"\n'
-    return _started(folder, stack, LITELLM.format(url=upstream.url) + more)
+    more = '[providers.gemini]\n[providers.work]\nprovider = "litellm"\nurl = "localhost:4000"\n'
+    return _started(folder, stack, LITELLM.format(url=upstream.url) + more, GAUD_PLUGINS="litellm")
 
 
 def _json(folder: Path, stack: contextlib.ExitStack) -> Gaud:
@@ -156,7 +169,7 @@ def _requests(gaud: Gaud, told: Told) -> None:
     told.see(gaud.ask("GET", "/v1/models", key=None))
     told.see(gaud.ask("GET", "/v1/models", key="sk-wrong"))
     told.see(gaud.ask("GET", "/v1/chat/completions"))
-    told.see(gaud.ask("POST", "/v1/embeddings"))
+    told.see(gaud.ask("POST", "/v1/nothing"))
     told.see(gaud.ask("GET", "/health", headers={"x-long": "x" * 70_000}))
     for body in (b"", b"{", b"[]", b"{}", b'{"model": 5}', b'{"Model": "m"}', b"x" * 600):
         told.see(gaud.ask("POST", "/v1/chat/completions", content=body))

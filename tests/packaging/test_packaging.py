@@ -18,7 +18,8 @@ from packaging.requirements import Requirement
 from packaging.specifiers import SpecifierSet
 
 ROOT = Path(__file__).resolve().parents[2]
-FOLDERS = ("gaud_core", "gaud_provider_litellm")
+FOLDERS = ("gaud_core", "gaud_provider_copilot", "gaud_provider_kiro", "gaud_provider_litellm")
+PROVIDERS = {"copilot": "Copilot", "kiro": "Kiro", "litellm": "LiteLLM"}
 CONSTRAINTS = ("constraints.txt", "constraints-litellm.txt")
 SENTENCE = "run `pip install ./gaud_core ./gaud_provider_litellm`"
 # What an environment holds of ours: each distribution and where it came from, each provider and its class.
@@ -93,7 +94,8 @@ def checkout(tmp_path_factory: pytest.TempPathFactory) -> Path:
     [
         pytest.param(["."], {}, id="gaud"),
         pytest.param([".[litellm]"], {"litellm": "LiteLLM"}, id="gaud-litellm"),
-        pytest.param([".[all]"], {"litellm": "LiteLLM"}, id="gaud-all"),
+        pytest.param([".[kiro]"], {"kiro": "Kiro"}, id="gaud-kiro"),
+        pytest.param([".[all]"], PROVIDERS, id="gaud-all"),
         pytest.param(["./gaud_core"], {}, id="core"),
         pytest.param(
             ["./gaud_core", "./gaud_provider_litellm"], {"litellm": "LiteLLM"}, id="core-and-provider"
@@ -144,8 +146,11 @@ def test_a_release_wheel_asks_for_version_ranges(checkout: Path, tmp_path: Path)
     wheel = build(checkout, tmp_path, "--wheel", GAUD_RELEASE="1")
     assert requirements_of(wheel) == {
         "gaud-core<0.2,>=0.1.0",
-        "gaud-provider-litellm<0.2,>=0.1.0; extra == 'all'",
-        "gaud-provider-litellm<0.2,>=0.1.0; extra == 'litellm'",
+        *(
+            f"gaud-provider-{name}<0.2,>=0.1.0; extra == '{extra}'"
+            for name in PROVIDERS
+            for extra in (name, "all")
+        ),
     }
 
 

@@ -61,15 +61,28 @@ class KeyRing:
     store: Store
     clock: Clock = utc_millis
     _kept: OrderedDict[bytes, tuple[int, Identity]] = attrs.field(factory=OrderedDict, repr=False)
+    _looking: dict[bytes, asyncio.Future[Identity | None]] = attrs.field(factory=dict, repr=False)
 
     async def find(self, presented: bytes, *, fresh: bool = False) -> Identity | None:
         """Say whose key this is; None for one that opens nothing, whatever is wrong with it."""
         digest, now = digest_of(presented), self.clock()
         found = None if fresh else self._recall(digest, now)
         if found is None:
-            found = await asyncio.to_thread(self._read, digest, now)
-            self._keep(digest, now, found)
+            found = await (self._look_up(digest, now) if fresh else self._shared_look_up(digest, now))
         return None if found is None or (found.until is not None and now >= found.until) else found
+
+    async def _shared_look_up(self, digest: bytes, now: int) -> Identity | None:
+        """Look up once for all who ask at the same time: a busy key would else fill every thread."""
+        looking = self._looking.get(digest)
+        if looking is None:
+            looking = self._looking[digest] = asyncio.ensure_future(self._look_up(digest, now))
+            looking.add_done_callback(lambda _: self._looking.pop(digest, None))
+        return await asyncio.shield(looking)
+
+    async def _look_up(self, digest: bytes, now: int) -> Identity | None:
+        found = await asyncio.to_thread(self._read, digest, now)
+        self._keep(digest, now, found)
+        return found
 
     async def find_again(self, key_id: str, is_his: Callable[[bytes], bool]) -> Identity | None:
         """Say who has shown this key's text before, as the store is now; `is_his` knows its digest again.

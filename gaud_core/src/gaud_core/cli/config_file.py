@@ -63,12 +63,10 @@ class ConfigDesk:
 
     def replace(self, content: bytes, actor: str, action: str, plan: Plan) -> Version | None:
         """Put a text in the place of the file, and keep it in the history."""
-        keys = tuple(change.key for change in plan.changes)
-        version = Version(
-            id=0, at=time.time_ns() // 1_000_000, actor=actor, action=action, keys=keys,
-            digest=version_of(content), path=str(self.path),
-        )  # fmt: skip
+        version = self._version(content, actor, action, tuple(change.key for change in plan.changes))
         with locked(self.data / "config" / "lock"):
+            if self.content and self.history.newest() is None:  # so that there is a way back
+                self.history.keep(self.content, self._version(self.content, "file", "edit", ()))
             kept = self.history.keep(content, version)
             try:
                 replace_file(self.path, content, self.content)
@@ -95,6 +93,12 @@ class ConfigDesk:
 
         self.muster.call(self.muster.living())
         return self.muster.follow(done, _PATIENCE_SECS)
+
+    def _version(self, content: bytes, actor: str, action: str, keys: tuple[str, ...]) -> Version:
+        now, digest = time.time_ns() // 1_000_000, version_of(content)
+        return Version(
+            id=0, at=now, actor=actor, action=action, digest=digest, keys=keys, path=str(self.path)
+        )
 
     def _applied(self) -> Config:
         """What was applied last, or what is on the disk when there is no history yet."""

@@ -33,6 +33,7 @@ from gaud_core.config.sections import (
     Database,
     Ledger,
     Logging,
+    Routing,
     Server,
     TLSClientCert,
 )
@@ -55,6 +56,7 @@ __all__ = [
     "Logging",
     "Plan",
     "Plugins",
+    "Routing",
     "Server",
     "Setting",
     "TLSClientCert",

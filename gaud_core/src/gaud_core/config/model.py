@@ -19,6 +19,8 @@ from gaud_core.config.sections import (
     Database,
     Ledger,
     Logging,
+    Metrics,
+    Routing,
     Server,
     TLSClientCert,
 )
@@ -67,6 +69,8 @@ class Config:
     database: Database = attrs.field(factory=Database)
     ledger: Ledger = attrs.field(factory=Ledger)
     budget: Budget = attrs.field(factory=Budget)
+    routing: Routing = attrs.field(factory=Routing)
+    metrics: Metrics = attrs.field(factory=Metrics)
     instances: Mapping[str, Instance] = attrs.field(factory=dict, converter=_frozen)
     sources: Mapping[str, Source] = attrs.field(factory=dict, converter=_frozen)
     warnings: tuple[Problem, ...] = ()
@@ -90,7 +94,8 @@ class Config:
 
     def secrets(self) -> Iterator[str]:
         """Give every secret in it, so that the log can mask them."""
-        holders = [self.auth, self.database, *(instance.settings for instance in self.instances.values())]
+        configured = (instance.settings for instance in self.instances.values())
+        holders = [self.auth, self.database, self.metrics, *configured]
         for holder in holders:
             if holder is not None and attrs.has(type(holder)):
                 values = [getattr(holder, field.name) for field in attrs.fields(type(holder))]

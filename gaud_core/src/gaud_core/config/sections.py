@@ -20,6 +20,8 @@ __all__ = [
     "Database",
     "Ledger",
     "Logging",
+    "Metrics",
+    "Routing",
     "Server",
     "TLSClientCert",
 ]
@@ -83,8 +85,17 @@ class Server:
     port: int = option(
         default=8400, help="Port to listen on; 0 takes a free one.", ge=0, le=65535, live=False
     )
+    workers: int = option(
+        default=1, help="Processes that serve; users, limits and books are common.", ge=1, le=256, live=False
+    )
     max_body_bytes: int = option(
         default=32 * 1024 * 1024, help="Longest request body that is accepted.", ge=1, unit="bytes"
+    )
+    max_upload_bytes: int = option(
+        default=1024 * 1024 * 1024,
+        help="Longest form with a file that is accepted; it is passed on as it comes.",
+        ge=1,
+        unit="bytes",
     )
     max_header_bytes: int = option(
         default=65536, help="Longest request head that is accepted.", ge=1024, unit="bytes"
@@ -237,6 +248,28 @@ class Budget:
     )
 
 
+@settings
+class Routing:
+    """Settings of [routing]: how calls find their way."""
+
+    strict: bool = option(
+        default=False,
+        help="Whether a call is refused when fields of it have no place on the endpoint that its model is "
+        "served on; else they are left out and named in `x-gaud-dropped`.",
+    )
+
+
+@settings
+class Metrics:
+    """Settings of [metrics]."""
+
+    key: Secret | None = option(
+        default=None,
+        help="Key that opens /metrics and nothing else, for Prometheus; an administrator's opens it too.",
+        check=header_safe,
+    )
+
+
 SECTIONS: Final[Mapping[str, type]] = MappingProxyType(
     {
         "server": Server,
@@ -248,6 +281,8 @@ SECTIONS: Final[Mapping[str, type]] = MappingProxyType(
         "database": Database,
         "ledger": Ledger,
         "budget": Budget,
+        "routing": Routing,
+        "metrics": Metrics,
     }
 )
 """By name; a dot stands for a section inside another one."""

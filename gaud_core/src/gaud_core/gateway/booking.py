@@ -35,19 +35,23 @@ class Booking:
     outcome: Outcome
     presence: Presence
     exchange: Exchange
+    free: bool = False
+    """Whether the endpoint costs nothing, whatever the answer says."""
     _settled: asyncio.Future[Settled] | None = None
 
     async def close(self) -> None:
         """Settle the call with what is known now, once; BooksClosed as long as that is not on disk."""
         if self._settled is None:
             self._settled = self.ledger.settling(self.ticket, self._settlement())
-        if await asyncio.shield(self._settled) is Settled.DEFERRED:
+        settled = self._settled
+        if (settled.result() if settled.done() else await asyncio.shield(settled)) is Settled.DEFERRED:
             raise BooksClosed(_NOT_WRITTEN, retry_after=5)
 
     def _settlement(self) -> Settlement:
         status, error = self._ending()
         cost, source = self._cost()
-        usage = self._counted() or (_NOTHING if self.outcome.was_free else None)
+        self.exchange.cost_nanos = cost
+        usage = self._counted() or (_NOTHING if self.free or self.outcome.was_free else None)
         first_byte = self.exchange.fields.get("first_byte_ms")
         return Settlement(
             status,
@@ -58,6 +62,8 @@ class Booking:
             round(self.exchange.elapsed_ms()),
             error,
             self._milliunits(),
+            usage.quantity if usage and usage.unit else None,
+            (usage.unit or None) if usage else None,
         )
 
     def _ending(self) -> tuple[int | None, str | None]:
@@ -70,12 +76,23 @@ class Booking:
         return (outcome.status, None) if outcome.answered else (_STOPPED, "gateway_stopped")
 
     def _counted(self) -> Usage | None:
-        """Give the tokens, if the upstream has counted: 0 of both is no count, and some say just that."""
-        usage = self.outcome.usage
-        return usage if usage and (usage.input_tokens or usage.output_tokens) else None
+        """Give what the upstream has counted, else what the request says of a good answer.
+
+        0 of everything is no count, and some say just that.
+        """
+        if self.free:
+            return None
+        outcome = self.outcome
+        usage = outcome.usage
+        if usage and (usage.input_tokens or usage.output_tokens or usage.quantity):
+            return usage
+        good = outcome.answered and outcome.error is None
+        return outcome.measured if good and outcome.measured and outcome.measured.quantity else None
 
     def _cost(self) -> tuple[int | None, str]:
         """Give the cost and its source: what was said, else the price of what was counted, else the worst."""
+        if self.free:
+            return 0, "none"
         usage, counted = self.outcome.usage, self._counted()
         said = usage.cost_usd if usage and usage.cost_usd is not None else self.outcome.cost_usd
         # a plugin may say it in another type: a call that cannot be settled stays open for ever
@@ -92,7 +109,8 @@ class Booking:
 
     def _milliunits(self) -> int | None:
         """Give what was taken of the account's allowance; a refusal takes nothing, and None is unknown."""
-        told = self.outcome.milliunits
+        usage = self.outcome.usage
+        told = self.outcome.milliunits if usage is None or usage.milliunits is None else usage.milliunits
         if told is None and self.price is not None:
             told = self.price.milliunits
         return 0 if told and self.outcome.was_free else told

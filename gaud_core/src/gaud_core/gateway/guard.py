@@ -190,8 +190,9 @@ def _objection(reply: Any) -> str:
     status: Any = reply.status
     if not isinstance(status, int) or not 200 <= status <= 599:
         return f"a Reply with the status {reply.status!r}"
-    if reply.milliunits is not None and not isinstance(reply.milliunits, int):
-        return f"a Reply with milliunits={reply.milliunits!r}"
+    milliunits: Any = reply.milliunits
+    if milliunits is not None and not isinstance(milliunits, int):
+        return f"a Reply with milliunits={milliunits!r}"
     try:
         names = ":".join([name for name, _ in reply.headers])
         text = names + "".join([value for _, value in reply.headers])

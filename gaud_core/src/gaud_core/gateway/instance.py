@@ -58,6 +58,8 @@ class Instance:
     reason: str = ""
     models: tuple[Model, ...] = ()
     by_id: Mapping[str, Model] = attrs.field(factory=dict)
+    listed_patterns: tuple[str, ...] = ()
+    """Listed ids such as `vendor/*`; not a bare `*`, which would swallow every mistyped name."""
     discovered_at: float | None = None
     health: Health | None = None
     last_error: Mishap | None = None
@@ -101,7 +103,13 @@ class Instance:
         for model in models:
             by_id.setdefault(model.id, model)
         self.models = tuple(by_id.values())
+        self.listed_patterns = tuple(m.id for m in self.models if m.is_pattern and m.id != "*")
         self.by_id = by_id
+
+    def serves(self, model: str) -> frozenset[str]:
+        """Give the endpoints that the upstream itself has for a model, listed or not."""
+        own, listed = self.provider.endpoints, self.by_id.get(model)
+        return own if listed is None or listed.endpoints is None else own & listed.endpoints
 
     async def start(self) -> None:
         """Start the provider, or note why it cannot be."""

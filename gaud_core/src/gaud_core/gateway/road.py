@@ -92,7 +92,7 @@ class Road:
     problems_at: int | None = None
     seen: str = ""
     """The digest of the content that was looked at last, whatever became of it."""
-    _doubted: str = ""
+    _doubted: str | None = None
     _known: tuple[Sequence[Plugin], Plugins] | None = None
     _one: asyncio.Lock = attrs.field(factory=asyncio.Lock)
 

@@ -23,6 +23,7 @@ from gaud_core.config import (
     edits_of,
     list_settings,
     make_plan,
+    parse_file,
     why_not_writable,
 )
 from gaud_core.errors import BadRequest, ConfigError, Problem
@@ -262,6 +263,7 @@ class _Editing:
         for key in self.changes.keys() & gateway.current.said.flags.keys():
             told = f"`{key}` is held by {_flag(key)} on Gaud's command line. Start it without to change this."
             raise BadRequest(told, status=409, code="held_by_command_line", param=key)
+        file = parse_file(file.path, file.content)  # what is no TOML is not overwritten by one setting
         edits = edits_of(self.changes, file.table, gateway.environ, self.desk.road.plugins())
         return edited(file.text, edits).encode()
 

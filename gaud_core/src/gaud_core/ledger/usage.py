@@ -97,6 +97,9 @@ class Row:
     error: str | None
     milliunits: int | None
     """Thousandths of the unit of the account's allowance, such as premium requests."""
+    quantity: int | None
+    """What was counted in something else than tokens: so many of `unit`."""
+    unit: str | None
 
 
 @attrs.frozen

@@ -72,7 +72,8 @@ class Ticket:
 class Settlement:
     """How a call ended. A cost of None is unknown, never free; tokens of None were never told.
 
-    `milliunits` are thousandths of the unit of an account's allowance, None where there is none.
+    `milliunits` are thousandths of the unit of an account's allowance, None where there is none. `quantity`
+    is how many of `unit` were counted, where that is not tokens.
     """
 
     status: int | None
@@ -86,6 +87,8 @@ class Settlement:
     total_ms: int | None = None
     error: str | None = None
     milliunits: int | None = None
+    quantity: int | None = None
+    unit: str | None = None
 
 
 class Settled(enum.Enum):

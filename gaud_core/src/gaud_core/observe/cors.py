@@ -7,6 +7,7 @@ from typing import Any
 import attrs
 from starlette.middleware.cors import CORSMiddleware
 
+from gaud_core.gateway.bridging import BRIDGE_HEADERS
 from gaud_core.gateway.gateway import Gateway
 from gaud_core.gateway.limits import LIMIT_HEADERS
 from gaud_core.observe.exchanges import App, Receive, Scope, Send
@@ -37,5 +38,5 @@ class LiveCORS:
             allow_origins=list(origins),
             allow_methods=["GET", "POST", "DELETE"],
             allow_headers=["*"],
-            expose_headers=["x-request-id", "retry-after", "x-gaud-hint", *LIMIT_HEADERS],
+            expose_headers=["x-request-id", "retry-after", "x-gaud-hint", *BRIDGE_HEADERS, *LIMIT_HEADERS],
         )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from decimal import Decimal
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Protocol, TypeVar, get_args
@@ -33,6 +33,7 @@ class Price:
     With `subscription` a flat fee pays for it: a call costs nothing more, whatever the tokens. Where the fee
     buys an allowance, such as a month's premium requests, `milliunits` is how many thousandths of its unit a
     call takes; the books keep it, and a Reply may say otherwise for its call.
+    `image`, `second` (of sound) and `character` (to be spoken) are per million of these.
     """
 
     input: int | None = None
@@ -42,6 +43,9 @@ class Price:
     reasoning: int | None = None
     subscription: bool = False
     milliunits: int | None = None
+    image: int | None = None
+    second: int | None = None
+    character: int | None = None
 
 
 @attrs.frozen
@@ -107,14 +111,18 @@ class Timeouts:
 
 @attrs.frozen
 class UpstreamRequest:
-    """An HTTP request that the gateway is to send for a provider."""
+    """An HTTP request that the gateway is to send for a provider.
+
+    A `body` that comes in pieces is sent as it comes; `length` is how long it is, where that is known.
+    """
 
     url: str
     headers: Mapping[str, str]
-    body: bytes
+    body: bytes | AsyncIterator[bytes]
     stream: bool = False
     method: str = "POST"
     timeouts: Timeouts = Timeouts()
+    length: int | None = None
 
 
 @attrs.frozen
