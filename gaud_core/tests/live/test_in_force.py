@@ -28,7 +28,7 @@ from .support import PLUGIN, TOY, Toy, ToySettings
 KEY = "sk-prx-test-key"
 HEADERS = {"authorization": f"Bearer {KEY}"}
 WAIT_FOR_RESTART = {
-    *("server.host", "server.port", "data.dir", "database.path", "database.url"),
+    *("server.host", "server.port", "server.workers", "data.dir", "database.path", "database.url"),
 }
 
 
