@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import re
 import socket
+import ssl
 import threading
 import time
 from collections.abc import Iterator, Mapping, Sequence
@@ -27,6 +28,8 @@ from gaud_core.store import Store
 
 ADMIN = "sk-prx-test-administrator"
 NOON = int(datetime(2026, 11, 23, 12, tzinfo=UTC).timestamp() * 1000)
+_NO_TLS = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+"""Loading the certificates of the world for each client takes longer than a test."""
 _TOKEN = re.compile(r'name="csrf" value="([^"]+)"')
 
 
@@ -94,7 +97,7 @@ class House:
 
     def nobody(self) -> Visitor:
         """Somebody without a session."""
-        client = httpx.Client(base_url=self.url, timeout=20, trust_env=False)
+        client = httpx.Client(base_url=self.url, timeout=20, trust_env=False, verify=_NO_TLS)
         return Visitor(self.stack.enter_context(client))
 
     def visitor(self, key: str = ADMIN) -> Visitor:

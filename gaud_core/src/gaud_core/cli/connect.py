@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import sys
 from pathlib import Path
 
 import attrs
@@ -15,7 +14,15 @@ from gaud_core.cli.clients.journal import Entry, Journal
 from gaud_core.cli.clients.showing import diff, paste
 from gaud_core.cli.clients.targets import Target, place_of, read_target, shown_path
 from gaud_core.cli.common import config_option, table
-from gaud_core.cli.reach import Listed, choose, find_address, find_key, is_private, list_models
+from gaud_core.cli.reach import (
+    Listed,
+    choose,
+    find_address,
+    find_key,
+    is_private,
+    list_models,
+    sees_a_person,
+)
 from gaud_core.errors import GaudError
 from gaud_core.settings import Secret
 
@@ -113,10 +120,10 @@ def _facts(root: str, model: Listed, key: Secret | None = None) -> Facts:
 def _connect(client: Client, config_path: str | None, options: dict[str, object]) -> None:
     root, named = find_address(_text(options, "url"), config_path), _text(options, "model")
     write_key = bool(options["write_key"])
-    key = find_key(_text(options, "key")) if write_key or not named else None
+    key = find_key(_text(options, "key"), ask=write_key or not named)
     if key is None and (write_key or not named):
         raise GaudError("There is no key: set GAUD_KEY, so that Gaud can be asked for its models.")
-    models = list_models(root, key, client.endpoint) if key else []
+    models = _models(client, root, key, needed=not named)
     facts = _facts(root, choose(models, named, root), key if write_key else None)
     journal = Journal.of(client.name)
     entries = {entry.path: entry for entry in journal.entries()}
@@ -127,6 +134,17 @@ def _connect(client: Client, config_path: str | None, options: dict[str, object]
     ]
     _make(client, [change for change in changes if not change.is_made], journal, options, key)
     _tell_the_rest(client, facts, root, keyed=write_key)
+
+
+def _models(client: Client, root: str, key: Secret | None, *, needed: bool) -> list[Listed]:
+    """Ask the gateway; where a model was named, it need not run yet."""
+    try:
+        return list_models(root, key, client.endpoint) if key else []
+    except GaudError as error:
+        if needed:
+            raise
+        click.echo(f"Not checked: {error}", err=True)
+        return []
 
 
 def _planned(file: ClientFile, facts: Facts, entries: dict[str, Entry], *, keyed: bool) -> _Change:
@@ -210,14 +228,10 @@ def _undo(client: Client, *, sure: bool) -> None:
 def _ask(question: str, *, sure: bool) -> None:
     if sure:
         return
-    if not _sees_a_person():
+    if not sees_a_person():
         raise GaudError("Nothing was written, as nobody can be asked here: say --yes, or look with --print.")
     if not click.confirm(question):
         raise GaudError("Nothing was written.")
-
-
-def _sees_a_person() -> bool:
-    return sys.stdin.isatty()
 
 
 def _text(options: dict[str, object], name: str) -> str | None:
