@@ -17,7 +17,7 @@ import pytest
 from gaud_core.config import Server
 from gaud_core.testing import Answer, Framing, ScriptedUpstream, Signal
 
-from .books import only, settled
+from .books import ADMIN, only, settled
 from .everything import Everything
 from .support import AcmeSettings, Served, Starter, eventually
 from .wire import Answered, head_of
@@ -159,6 +159,18 @@ def test_time_runs_for_the_upstream_alone(serve: Starter) -> None:
     with _Sink(deaf=True) as sink:
         gaud = serve(acme=AcmeSettings(url=sink.url, first_byte_secs=0.3), kind=Everything)
         assert _sent(gaud, MODEL + FILE + END).status == 504
+
+
+@pytest.mark.parametrize(
+    "content_type", ["multipart/form-data; boundary=b", "multipart/form-data", "text/plain"]
+)
+def test_nobody_uploads_without_a_key(serve: Starter, upstream: ScriptedUpstream, content_type: str) -> None:
+    """The key is looked at before anything else, also before the rest of the form has come."""
+    gaud = serve(acme=AcmeSettings(url=upstream.url), kind=Everything, key=ADMIN)
+    head = head_of("POST", "/v1/files", [("content-type", content_type), ("content-length", "900000")])
+    with gaud.wire() as wire:
+        wire.send(head + FILE)
+        assert wire.answer().status == 401
 
 
 def test_json_where_a_form_is_wanted(gaud: Served) -> None:

@@ -38,11 +38,12 @@ class FormRoute:
         """Serve one call; an ApiError is answered by whoever stands around."""
         exchange: Exchange = scope["gaud.exchange"]
         headers = dict(scope["headers"])
-        boundary = boundary_of(headers.get(b"content-type", b"").decode("latin-1"))
-        if boundary is None and self.endpoint not in WITHOUT_MODEL:
+        content_type = headers.get(b"content-type", b"").decode("latin-1")
+        if self.endpoint not in WITHOUT_MODEL and not content_type.lower().startswith("multipart/"):
             await CallRoute(self.gateway, self.endpoint)(scope, receive, send)
             return
         identity = await self.gateway.door.identify(scope)
+        boundary = boundary_of(content_type)
         if boundary is None:
             raise BadRequest(f"/v1/{self.endpoint} takes a multipart form.", status=415, code="form_expected")
         config = self.gateway.config
