@@ -14,7 +14,7 @@ from typing import cast
 
 import attrs
 
-__all__ = ["Load", "Target", "drive"]
+__all__ = ["Load", "Target", "drive", "drive_for"]
 
 CHUNKS = 100
 _PRICE = {"input_cost_per_token": 2.5e-06, "output_cost_per_token": 1e-05}
@@ -96,14 +96,27 @@ class Target:
     request: bytes
 
     @classmethod
-    def chat(cls, port: int, key: str, model: str = "litellm:m", *, stream: bool, size: int = 1024) -> Target:
-        """A chat call whose body has about this many bytes."""
-        fields = {"model": model, "messages": [{"role": "user", "content": "x" * (size - 120)}]}
+    def chat(
+        cls,
+        port: int,
+        key: str,
+        model: str = "litellm:m",
+        *,
+        stream: bool,
+        size: int = 1024,
+        image: bool = False,
+        headers: str = "",
+    ) -> Target:
+        """A chat call whose body has about this many bytes, most of them text or an image."""
+        text: object = "x" * (size - 120)
+        if image:
+            text = [{"type": "image_url", "image_url": {"url": f"data:image/png;base64,{text}"}}]
+        fields = {"model": model, "messages": [{"role": "user", "content": text}]}
         extra = {"stream": True} if stream else {}
         body = json.dumps(fields | {"max_tokens": 100} | extra, separators=(",", ":")).encode()
         head = (
             f"POST /v1/chat/completions HTTP/1.1\r\nhost: 127.0.0.1\r\nauthorization: Bearer {key}\r\n"
-            f"content-type: application/json\r\ncontent-length: {len(body)}\r\n\r\n"
+            f"{headers}content-type: application/json\r\ncontent-length: {len(body)}\r\n\r\n"
         )
         return cls(port, head.encode() + body)
 
@@ -113,6 +126,8 @@ class Load:
     """What clients have seen: milliseconds for each answer, and how many were not what they should be."""
 
     millis: list[float] = attrs.field(factory=list)
+    first: list[float] = attrs.field(factory=list)
+    """Until the first chunk of a stream."""
     bad: int = 0
     seconds: float = 0.0
 
@@ -127,13 +142,25 @@ async def drive(target: Target, connections: int, calls: int) -> Load:
     return load
 
 
-async def _client(target: Target, calls: int, load: Load) -> None:
-    reader, writer = await asyncio.open_connection("127.0.0.1", target.port)
+async def drive_for(target: Target, connections: int, seconds: float) -> Load:
+    """Make calls over so many connections for so long; each ends the call that it has begun."""
+    load = Load()
+    begun = time.perf_counter()
+    until = begun + seconds
+    await asyncio.gather(*(_client(target, 1_000_000, load, until) for _ in range(connections)))
+    load.seconds = time.perf_counter() - begun
+    return load
+
+
+async def _client(target: Target, calls: int, load: Load, until: float = float("inf")) -> None:
+    reader, writer = await asyncio.open_connection("127.0.0.1", target.port, limit=4 * 1024 * 1024)
     for _ in range(calls):
         begun = time.perf_counter()
+        if begun > until:
+            break
         writer.write(target.request)
         head = await reader.readuntil(b"\r\n\r\n")
-        complete = await _rest(reader, head.lower())
+        complete = await _rest(reader, head.lower(), begun, load)
         load.millis.append((time.perf_counter() - begun) * 1000)
         load.bad += not (head.startswith(b"HTTP/1.1 200") and complete)
     writer.close()
@@ -141,9 +168,13 @@ async def _client(target: Target, calls: int, load: Load) -> None:
         await writer.wait_closed()
 
 
-async def _rest(reader: asyncio.StreamReader, head: bytes) -> bool:
+async def _rest(reader: asyncio.StreamReader, head: bytes, begun: float, load: Load) -> bool:
     if b"transfer-encoding: chunked" in head:
-        return b"[DONE]" in await reader.readuntil(b"\r\n0\r\n\r\n")
+        body = await reader.readuntil(b"\r\n\r\n" if b"event-stream" not in head else b"\n\n")
+        load.first.append((time.perf_counter() - begun) * 1000)
+        if not body.endswith(b"\r\n0\r\n\r\n"):
+            body += await reader.readuntil(b"\r\n0\r\n\r\n")
+        return b"event-stream" not in head or b"[DONE]" in body
     _, _, after = head.partition(b"content-length: ")
     return bool(await reader.readexactly(int(after.split(b"\r\n", 1)[0])))
 

@@ -112,8 +112,10 @@ def test_the_other_configurations_fit_together(compose: dict[str, Any]) -> None:
     config = read_yaml("proxy_server_config.yaml")
     assert set(re.findall(r"os\.environ/(\w+)", json.dumps(config))) <= set(litellm["environment"])
     assert config["litellm_settings"]["require_auth_for_metrics_endpoint"] is False
-    scraped = read_yaml("prometheus.yml")["scrape_configs"][0]["static_configs"][0]["targets"]
-    assert scraped == ["litellm:4000"]
+    jobs = read_yaml("prometheus.yml")["scrape_configs"]
+    scraped = {job["job_name"]: job["static_configs"][0]["targets"] for job in jobs}
+    assert scraped == {"gaud": ["gaud:8400"], "litellm": ["litellm:4000"]}
+    assert jobs[0]["authorization"]["credentials_file"].rpartition("/")[2] in compose["secrets"]
     gaud = tomllib.loads((FOLDER / "llm-proxy.toml").read_text(encoding="utf-8"))
     assert (
         gaud["providers"]["litellm"]["url"] == compose["services"]["gaud"]["environment"]["GAUD_LITELLM_URL"]
@@ -134,7 +136,8 @@ def test_the_dockerfile_copies_what_exists() -> None:
     copied = [source for copy in instructions("COPY") if "--from" not in copy for source in copy.split()[:-1]]
     allowed = [line[1:] for line in (ROOT / ".dockerignore").read_text().split() if line.startswith("!")]
     readme = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"].get("readme")
-    needed = {"gaud_core", "gaud_provider_litellm", "pyproject.toml", readme} - {None}
+    providers = {"gaud_provider_copilot", "gaud_provider_litellm"}
+    needed = {"gaud_core", *providers, "pyproject.toml", readme} - {None}
     assert needed <= set(copied)
     for source in copied:
         assert (ROOT / source).exists(), source

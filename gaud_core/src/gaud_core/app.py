@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 import os
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, MutableMapping, Sequence
@@ -11,7 +12,6 @@ from typing import Any
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
 from starlette.middleware import Middleware
-from starlette.middleware.cors import CORSMiddleware
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import BaseRoute, Route
@@ -20,18 +20,20 @@ from gaud_core.access import Identity, People, bootstrap
 from gaud_core.admin import Desk, admin_routes
 from gaud_core.config import Config
 from gaud_core.errors import ApiError, MethodNotAllowed, NotFound, one_line
-from gaud_core.gateway.bridging import BRIDGE_HEADERS
 from gaud_core.gateway.dialects import ENDPOINTS, FORMS, WITHOUT_MODEL
 from gaud_core.gateway.envelope import ANTHROPIC, error_body
 from gaud_core.gateway.forms import FormRoute
 from gaud_core.gateway.gateway import Gateway
-from gaud_core.gateway.limits import LIMIT_HEADERS
 from gaud_core.gateway.objects import OBJECT_ROUTES, ObjectRoute
 from gaud_core.gateway.pages import front_door, health, list_models, realtime, retrieve_model
 from gaud_core.gateway.plugins import Plugin, discover, is_strict
 from gaud_core.gateway.routes import CallRoute
+from gaud_core.observe.cors import LiveCORS
 from gaud_core.observe.exchanges import Exchanges
+from gaud_core.observe.logs import change_logging, mask_too
+from gaud_core.observe.metrics import Meter, keep_published, metrics_page
 from gaud_core.store import Store, open_store
+from gaud_core.ui import Dashboard, front
 
 __all__ = ["create_app"]
 
@@ -42,33 +44,54 @@ log = logging.getLogger("gaud")
 
 
 def create_app(
-    config: Config, *, plugins: Sequence[Plugin] | None = None, store: Store | None = None
+    config: Config,
+    *,
+    plugins: Sequence[Plugin] | None = None,
+    store: Store | None = None,
+    meter: Meter | None = None,
 ) -> Starlette:
     """Build the application for a configuration; nothing is started before its lifespan begins.
 
     `plugins` are discovered when not given. The configured database is opened when no `store` is given.
+    Several workers give a `meter` each, on a common board.
     """
     found = discover(os.environ) if plugins is None else plugins
     opened = _open(config) if store is None else store
     gateway = Gateway(config, found, opened, strict=is_strict(os.environ))
+    counted = meter or Meter()
+    dashboard = Dashboard(gateway, opened)
 
     @asynccontextmanager
     async def lifespan(app: Starlette) -> AsyncIterator[None]:
         await gateway.start()
+        publishing = asyncio.create_task(keep_published(counted))
         try:
             yield
         finally:
+            publishing.cancel()
+            counted.publish()
+            await dashboard.stop()
             await gateway.stop()
             opened.close()
 
     app = Starlette(
-        routes=list(_routes(gateway, opened)),
-        middleware=list(_middleware(config)),
+        routes=[
+            *_routes(gateway, opened, counted),
+            Route("/ui", dashboard),
+            Route("/ui/{rest:path}", dashboard),
+        ],
+        middleware=[
+            Middleware(Exchanges, meter=counted, calls=_calls()),
+            Middleware(LiveCORS, gateway=gateway),
+        ],
         exception_handlers={ApiError: _api_error, HTTPException: _http_error},
         lifespan=lifespan,
     )
     app.router.redirect_slashes = False  # a redirect would make clients repeat their POST elsewhere
+    gateway.preparing.append(lambda config: mask_too(config.secrets()))
+    gateway.changed.append(lambda config: change_logging(config.logging.level, as_json=config.logging.json))
     app.state.gateway = gateway
+    app.state.settings_desk = gateway.desk
     return app
 
 
@@ -80,7 +103,7 @@ def _open(config: Config) -> Store:
     return opened
 
 
-def _routes(gateway: Gateway, store: Store) -> Sequence[BaseRoute]:
+def _routes(gateway: Gateway, store: Store, meter: Meter) -> Sequence[BaseRoute]:
     return [
         *_both([(one, CallRoute(gateway, one), ["POST"]) for one in _JSON]),
         *_both([(one, FormRoute(gateway, one), ["POST"]) for one in sorted(FORMS)]),
@@ -88,8 +111,9 @@ def _routes(gateway: Gateway, store: Store) -> Sequence[BaseRoute]:
         *_both([("models", list_models(gateway), ["GET"]), ("realtime", realtime, _ALL_METHODS)]),
         *_both([("models/{model:path}", retrieve_model(gateway), ["GET"])]),
         Route("/health", health(gateway)),
-        Route("/", front_door(gateway)),
-        *admin_routes(Desk(People(store), store, _administrator(gateway))),
+        Route("/metrics", metrics_page(gateway, meter)),
+        Route("/", front(front_door(gateway))),
+        *admin_routes(Desk(People(store), store, _administrator(gateway), gateway_settings=gateway.desk)),
     ]
 
 
@@ -109,16 +133,9 @@ def _administrator(gateway: Gateway) -> Callable[[MutableMapping[str, Any]], Awa
     return administrator
 
 
-def _middleware(config: Config) -> Sequence[Middleware]:
-    origins = list(config.server.cors_origins)
-    cors = Middleware(
-        CORSMiddleware,
-        allow_origins=origins,
-        allow_methods=["GET", "POST", "DELETE"],
-        allow_headers=["*"],
-        expose_headers=["x-request-id", "retry-after", "x-gaud-hint", *BRIDGE_HEADERS, *LIMIT_HEADERS],
-    )
-    return [Middleware(Exchanges), *([cors] if origins else [])]
+def _calls() -> dict[str, str]:
+    """Give the endpoint of each path that is a call, for the metrics."""
+    return {f"{prefix}{endpoint}": endpoint for endpoint in ENDPOINTS for prefix in ("/v1/", "/")}
 
 
 async def _api_error(request: Request, error: Exception) -> Response:

@@ -101,7 +101,8 @@ class Body:
         if model == self.model:
             return self
         name = json.dumps(model, ensure_ascii=False).encode()
-        return attrs.evolve(self, raw=replace_members(self.raw, "model", name), model=model)
+        raw = replace_members(self.raw, "model", name)
+        return Body(raw, model, self.stream, self.stream_options, self.lengths)
 
     def with_member(self, name: str, value: Any) -> Body:
         """The same bytes with another value for a member, or with that member at the end; not for `model`."""
@@ -143,6 +144,10 @@ class Usage:
     Tokens read from a cache and tokens written to one are part of the input, reasoning is part of the output.
     Where something else than tokens is counted, `quantity` says how many of `unit`: images, seconds,
     characters or searches.
+
+    With `estimated` nobody has counted: the answer says so, and so does the source of the cost in the books.
+    `milliunits` is what the call has taken of its account's allowance, where only its end tells that; `extra`
+    are more members for the answer's `usage`.
     """
 
     input_tokens: int = 0
@@ -153,6 +158,9 @@ class Usage:
     cache_write_tokens: int = 0
     quantity: int = 0
     unit: str = ""
+    estimated: bool = False
+    milliunits: int | None = None
+    extra: Mapping[str, Any] = attrs.field(factory=dict, hash=False)
 
 
 @attrs.frozen

@@ -4,17 +4,20 @@ from __future__ import annotations
 
 import contextlib
 import json
+import math
 from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import Any
 
+import attrs
 from sqlalchemy import event, func, select, update
 
 from gaud_core import Model, Price
 from gaud_core.access import Budget, Door, KeyLimits, People
 from gaud_core.gateway.gateway import Gateway
 from gaud_core.ledger import prompt_tokens, worst_of
-from gaud_core.store import Store
+from gaud_core.ledger.shortcut import Shortcut
+from gaud_core.store import HastyConnection, Store
 from gaud_core.store.schema import calls, keys, users
 from gaud_core.testing import ScriptedUpstream
 
@@ -133,7 +136,8 @@ def at(gaud: Served, clock: WallClock) -> Served:
     """Let a gateway live by this clock."""
     gateway: Gateway = gaud.gateway
     gateway.ledger.books.clock = clock
-    gateway.door = Door(store_of(gaud), gateway.config, clock, gateway.door.patience)
+    door = Door(store_of(gaud), gateway.config, clock, gateway.door.patience)
+    gateway.current = attrs.evolve(gateway.current, door=door)
     return gaud
 
 
@@ -162,6 +166,21 @@ class Spoiler:
         event.listen(engine, "connect", lambda driver, _: driver.execute("PRAGMA busy_timeout=50"))
         event.listen(engine, "begin", lambda connection: connection.exec_driver_sql(self.statement))
         engine.dispose()
+        writer = gaud.gateway.ledger.writer
+        writer._prune_at = math.inf  # it would leave the thread a connection that is spoiled before it begins
+        writer.shortcut = _Spoiled(self.store, writer.books, spoiler=self)
+
+
+@attrs.define(eq=False, kw_only=True)
+class _Spoiled(Shortcut):
+    """The way without the thread, spoiled alike."""
+
+    spoiler: Spoiler
+
+    def _connected(self) -> HastyConnection:
+        connection = super()._connected()
+        connection._driver.execute(self.spoiler.statement)
+        return connection
 
 
 def before_silence(wire: Wire) -> bytes:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Sequence
 
 import pytest
@@ -189,3 +190,27 @@ def test_not_found_is_quick() -> None:
     begun = time.perf_counter()
     _said(registry, "vendor/family-instruct-" + "7" * 150)
     assert time.perf_counter() - begun < 1
+
+
+def test_a_call_costs_the_same_with_five_thousand_models() -> None:
+    """A name is looked up, whatever leads to it; no list is gone through."""
+
+    def work(count: int, model: str) -> int:
+        instance = _instance(
+            "many", "vendor/*", *(f"m{number}" for number in range(count)), patterns=("gpt-*",)
+        )
+        registry, steps = _registry(instance), [0]
+
+        def count_one(*_: object) -> None:
+            steps[0] += 1
+
+        sys.setprofile(count_one)
+        try:
+            registry.route(model)
+        finally:
+            sys.setprofile(None)
+        return steps[0]
+
+    for model in ("many:m3", "m3", "vendor/x"):
+        work(10, model)  # the first time, patterns are compiled
+        assert work(10, model) == work(5000, model)

@@ -128,9 +128,6 @@ def test_client_that_leaves_before_his_body_is_there(gaud: Served, upstream: Scr
     assert upstream.calls == []
 
 
-@pytest.mark.xfail(
-    strict=True, reason="uvicorn tells only the last of pipelined requests that the client left"
-)
 def test_client_that_leaves_with_a_second_request_queued(gaud: Served, upstream: ScriptedUpstream) -> None:
     """Also a client who has sent his next request already is noticed when he leaves."""
     gate = Signal()

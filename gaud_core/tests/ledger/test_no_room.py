@@ -58,9 +58,7 @@ asyncio.run(main(Path(sys.argv[1])))
 
 def _be_impatient(ledger: Ledger) -> None:
     """Wait for 20 ms instead of five seconds."""
-    connection = ledger.writer._connection
-    assert connection is not None
-    driver: Any = connection.connection.driver_connection
+    driver: Any = ledger.writer._connected().connection.driver_connection
     driver.execute("PRAGMA busy_timeout=20")
 
 

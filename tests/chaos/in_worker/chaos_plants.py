@@ -34,7 +34,7 @@ def settle_late() -> None:
     async def no_booking() -> None:
         pass
 
-    _put("gateway.routes", "Delivery", lambda send, book: real(send, no_booking))
+    _put("gateway.routes", "Delivery", lambda send, book, directly: real(send, no_booking, directly))
 
 
 def no_window() -> None:
@@ -143,6 +143,7 @@ def told_before_commit() -> None:
         return answers
 
     writer._transaction, writer._answer = transaction, _nothing
+    writer.make_shortcut = _nothing  # on the event loop nobody could hear of it before its end
 
 
 def revoked_pass() -> None:

@@ -10,11 +10,11 @@ from __future__ import annotations
 import asyncio
 import hmac
 from collections import OrderedDict
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import Any
 
 import attrs
-from sqlalchemy import or_, select
+from sqlalchemy import ColumnElement, or_, select
 
 from gaud_core.access.people import KEY_COLUMNS, key_of
 from gaud_core.access.rules import model_allowed
@@ -61,15 +61,38 @@ class KeyRing:
     store: Store
     clock: Clock = utc_millis
     _kept: OrderedDict[bytes, tuple[int, Identity]] = attrs.field(factory=OrderedDict, repr=False)
+    _looking: dict[bytes, asyncio.Future[Identity | None]] = attrs.field(factory=dict, repr=False)
 
     async def find(self, presented: bytes, *, fresh: bool = False) -> Identity | None:
         """Say whose key this is; None for one that opens nothing, whatever is wrong with it."""
         digest, now = digest_of(presented), self.clock()
         found = None if fresh else self._recall(digest, now)
         if found is None:
-            found = await asyncio.to_thread(self._read, digest, now)
-            self._keep(digest, now, found)
+            found = await (self._look_up(digest, now) if fresh else self._shared_look_up(digest, now))
         return None if found is None or (found.until is not None and now >= found.until) else found
+
+    async def _shared_look_up(self, digest: bytes, now: int) -> Identity | None:
+        """Look up once for all who ask at the same time: a busy key would else fill every thread."""
+        looking = self._looking.get(digest)
+        if looking is None:
+            looking = self._looking[digest] = asyncio.ensure_future(self._look_up(digest, now))
+            looking.add_done_callback(lambda _: self._looking.pop(digest, None))
+        return await asyncio.shield(looking)
+
+    async def _look_up(self, digest: bytes, now: int) -> Identity | None:
+        found = await asyncio.to_thread(self._read, digest, now)
+        self._keep(digest, now, found)
+        return found
+
+    async def find_again(self, key_id: str, is_his: Callable[[bytes], bool]) -> Identity | None:
+        """Say who has shown this key's text before, as the store is now; `is_his` knows its digest again.
+
+        None when the key has ended meanwhile, also by a rotation whose grace is over.
+        """
+        now = self.clock()
+        row = await asyncio.to_thread(self._row, keys.c.id == key_id)
+        known = [] if row is None else [each for each in row[1:3] if each is not None and is_his(each)]
+        return _identity(row, known[0], now) if known else None
 
     def _recall(self, digest: bytes, now: int) -> Identity | None:
         kept = self._kept.get(digest)
@@ -84,23 +107,22 @@ class KeyRing:
                 self._kept.popitem(last=False)
 
     def _read(self, digest: bytes, now: int) -> Identity | None:
+        row = self._row(or_(keys.c.digest == digest, keys.c.previous_digest == digest))
+        return None if row is None else _identity(row, digest, now)
+
+    def _row(self, which: ColumnElement[bool]) -> Any:
         query = (
             select(users.c.role, keys.c.digest, keys.c.previous_digest, keys.c.previous_until, *KEY_COLUMNS)
             .join(users, users.c.id == keys.c.user_id)
-            .where(
-                or_(keys.c.digest == digest, keys.c.previous_digest == digest),
-                keys.c.revoked_at.is_(None),
-                users.c.deleted_at.is_(None),
-            )
+            .where(which, keys.c.revoked_at.is_(None), users.c.deleted_at.is_(None))
         )
         try:
             with self.store.reading() as connection:
-                row: Any = connection.execute(query).one_or_none()
+                return connection.execute(query).one_or_none()
         except Exception as error:
             if store_failed(error):
                 raise BooksClosed("Gaud cannot read its database at the moment.", retry_after=5) from None
             raise
-        return None if row is None else _identity(row, digest, now)
 
 
 def _identity(row: Any, digest: bytes, now: int) -> Identity | None:

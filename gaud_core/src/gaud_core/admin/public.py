@@ -66,11 +66,23 @@ class ProviderHealth:
 
 
 @attrs.frozen(kw_only=True)
+class ConfigHealth:
+    """Where the configuration stands: with a key the problems in words, else how many there are."""
+
+    applied_at: str | None
+    problems: int | Sequence[str]
+    waits_for_restart: int | Sequence[str]
+    file: str | None = None
+    version: str | None = None
+
+
+@attrs.frozen(kw_only=True)
 class HealthAnswer:
     """The gateway and its providers."""
 
     status: Literal["ok", "degraded"]
     version: str
+    config: ConfigHealth
     providers: Sequence[ProviderHealth]
 
 

@@ -4,17 +4,19 @@ from __future__ import annotations
 
 import errno
 import logging
-import signal
 import socket
-from collections.abc import Awaitable, Callable, Iterable, Iterator, Sequence
-from contextlib import closing, contextmanager
-from typing import TYPE_CHECKING, Any
+import sys
+from collections.abc import Iterable, Mapping, Sequence
+from contextlib import closing
+from typing import TYPE_CHECKING
 
 import attrs
 import click
 
 from gaud_core._version import __version__
 from gaud_core.cli.common import Setup, config_option, read_setup, secrets_of
+from gaud_core.cli.fleet import Fleet, Ready, sockets_for
+from gaud_core.cli.worker import make_server, run, serve_as_worker, signals_end_well
 from gaud_core.config import env_prefix, network_problem
 from gaud_core.errors import ConfigError, GaudError, Problem
 from gaud_core.gateway.plugins import Plugin
@@ -22,13 +24,10 @@ from gaud_core.observe.logs import set_up_logging
 from gaud_core.settings import OptionInfo, describe
 
 if TYPE_CHECKING:
-    import uvicorn
-
     from gaud_core.store import Store
 
 __all__ = ["command"]
 
-_KEEP_ALIVE_SECS = 75  # longer than the pools of clients and proxies, so that they close first
 _BACKLOG = 2048
 
 log = logging.getLogger("gaud")
@@ -38,9 +37,14 @@ log = logging.getLogger("gaud")
 @config_option
 @click.option("--host", help="Address to listen on, instead of server.host.")
 @click.option("--port", type=click.IntRange(0, 65535), help="Port to listen on, instead of server.port.")
-def command(config_path: str | None, host: str | None, port: int | None) -> None:
+@click.option(
+    "--workers", type=click.IntRange(1, 256), help="Processes that serve, instead of server.workers."
+)
+def command(config_path: str | None, host: str | None, port: int | None, workers: int | None) -> None:
     """Start the gateway; Ctrl-C stops it after the running calls."""
-    setup = _with_flags(read_setup(config_path), host, port)
+    setup = _with_flags(
+        read_setup(config_path), {"server.host": host, "server.port": port, "server.workers": workers}
+    )
     _refuse_useless(setup)
     config = setup.config
     set_up_logging(config.logging.level, as_json=config.logging.json, secrets=secrets_of(config))
@@ -51,24 +55,50 @@ def command(config_path: str | None, host: str | None, port: int | None) -> None
 
         store = open_store(config)
         made = bootstrap(store, config) if config.auth.enabled else None
-        app, server = _server(setup, store)  # before the greeting: its imports take most of the start
-        with _signals_end_well():
-            _tell(setup, listening, made)
-            _run(server, app, listening)
+        if config.server.workers > 1:
+            store.close()  # each worker opens it for itself
+            code = _serve_together(setup, listening, made)
+        else:
+            code = _serve_alone(setup, store, listening, made)
         log.info("stopped")
+    sys.exit(code)
 
 
-def _with_flags(setup: Setup, host: str | None, port: int | None) -> Setup:
-    flags = {"host": host, "port": port}
-    configured: Any = setup.config.server
+def _serve_alone(setup: Setup, store: Store, listening: socket.socket, made_key: str | None) -> int:
+    app, server = make_server(setup, store)  # before the greeting: its imports take most of the start
+    with signals_end_well():
+        _tell(setup, listening, made_key)
+        run(server, app, listening)
+    return 0
+
+
+def _serve_together(setup: Setup, listening: socket.socket, made_key: str | None) -> int:
+    """Serve in several processes; this one only looks after them."""
+    import gaud_core.app
+    import gaud_core.gateway.http_protocol  # noqa: F401  imported once, before the workers are forked
+    from gaud_core.observe.metrics import Board, Meter
+
+    server = setup.config.server
+    listeners = sockets_for(listening, server.workers)
+    _tell(setup, listeners[0], made_key)
+    sys.stdout.flush()
+    board = Board(server.workers)
+
+    def serve(number: int, ready: Ready) -> None:
+        serve_as_worker(setup, listeners[number], ready, Meter(board, number))
+
+    return Fleet(server.workers, serve, server.shutdown_secs, board.forget_gauges).run()
+
+
+def _with_flags(setup: Setup, flags: Mapping[str, str | int | None]) -> Setup:
     try:
-        server = attrs.evolve(configured, **{k: v for k, v in flags.items() if v is not None})
+        config = setup.config.with_flags({key: value for key, value in flags.items() if value is not None})
     except ValueError as wrong:
         raise ConfigError([Problem("--host", str(wrong).removeprefix("`host` "))]) from None
-    problem = network_problem(server, setup.config.auth)
+    problem = network_problem(config.server, config.auth)
     if problem:
         raise ConfigError([problem])
-    return attrs.evolve(setup, config=attrs.evolve(setup.config, server=server))
+    return attrs.evolve(setup, config=config)
 
 
 def _refuse_useless(setup: Setup) -> None:
@@ -156,80 +186,3 @@ def _described(settings_class: type) -> Sequence[OptionInfo]:
         return describe(settings_class)
     except Exception:  # protects the start from a plugin's broken settings class; its section will say so
         return ()
-
-
-@contextmanager
-def _signals_end_well() -> Iterator[None]:
-    """End with exit code 0 after a signal: uvicorn shuts down and then raises the signal once more."""
-    kept = {number: signal.signal(number, lambda *_: None) for number in (signal.SIGINT, signal.SIGTERM)}
-    try:
-        yield
-    finally:
-        for number, handler in kept.items():
-            signal.signal(number, handler)
-
-
-def _run(server: uvicorn.Server, app: _Refusable, listening: socket.socket) -> None:
-    try:
-        server.run(sockets=[listening])
-    except SystemExit:
-        if app.refusal is not None:
-            raise app.refusal from None
-        raise
-
-
-def _server(setup: Setup, store: Store) -> tuple[_Refusable, uvicorn.Server]:
-    import uvicorn
-
-    from gaud_core.app import create_app
-    from gaud_core.gateway.http_protocol import protocol_with_limit
-
-    server = setup.config.server
-    app = _Refusable(create_app(setup.config, plugins=setup.plugins, store=store))
-    config = uvicorn.Config(
-        app,
-        interface="asgi3",
-        http=protocol_with_limit(server.max_header_bytes),
-        ws="none",
-        lifespan="on",
-        log_config=None,
-        access_log=False,
-        server_header=False,
-        proxy_headers=False,  # whom to believe is said in server.trusted_proxies
-        timeout_keep_alive=_KEEP_ALIVE_SECS,
-        timeout_graceful_shutdown=round(server.shutdown_secs),
-    )
-    logging.getLogger("uvicorn.error").setLevel(logging.WARNING)
-    return app, uvicorn.Server(config)
-
-
-@attrs.define
-class _Refusable:
-    """Keeps why the application refused to start: Starlette would have the server print a traceback."""
-
-    app: Callable[[Any, Any, Any], Awaitable[None]]
-    refusal: ConfigError | None = None
-
-    def __call__(self, scope: Any, receive: Any, send: Any) -> Awaitable[None]:
-        """Stand in the way of nothing but the start and the stop."""
-        answer = self._lifespan if scope["type"] == "lifespan" else self.app
-        return answer(scope, receive, send)
-
-    async def _lifespan(self, scope: Any, receive: Any, send: Any) -> None:
-        failures: list[Any] = []
-
-        async def send_all_but_failures(message: Any) -> None:
-            if message["type"] == "lifespan.startup.failed":
-                failures.append(message)
-            else:
-                await send(message)
-
-        try:
-            await self.app(scope, receive, send_all_but_failures)
-        except ConfigError as error:
-            self.refusal = error
-            await send({"type": "lifespan.startup.failed", "message": ""})
-        except BaseException:
-            for failure in failures:
-                await send(failure)
-            raise

@@ -20,6 +20,7 @@ __all__ = [
     "Database",
     "Ledger",
     "Logging",
+    "Metrics",
     "Routing",
     "Server",
     "TLSClientCert",
@@ -84,6 +85,9 @@ class Server:
     port: int = option(
         default=8400, help="Port to listen on; 0 takes a free one.", ge=0, le=65535, live=False
     )
+    workers: int = option(
+        default=1, help="Processes that serve; users, limits and books are common.", ge=1, le=256, live=False
+    )
     max_body_bytes: int = option(
         default=32 * 1024 * 1024, help="Longest request body that is accepted.", ge=1, unit="bytes"
     )
@@ -106,6 +110,12 @@ class Server:
     )
     shutdown_secs: float = option(
         default=10.0, help="How long running calls may go on when Gaud is told to stop.", ge=0, unit="seconds"
+    )
+    drain_secs: float = option(
+        default=600.0,
+        help="How long running calls may go on with a provider's old settings after a change of them.",
+        ge=0,
+        unit="seconds",
     )
 
 
@@ -249,6 +259,17 @@ class Routing:
     )
 
 
+@settings
+class Metrics:
+    """Settings of [metrics]."""
+
+    key: Secret | None = option(
+        default=None,
+        help="Key that opens /metrics and nothing else, for Prometheus; an administrator's opens it too.",
+        check=header_safe,
+    )
+
+
 SECTIONS: Final[Mapping[str, type]] = MappingProxyType(
     {
         "server": Server,
@@ -261,6 +282,7 @@ SECTIONS: Final[Mapping[str, type]] = MappingProxyType(
         "ledger": Ledger,
         "budget": Budget,
         "routing": Routing,
+        "metrics": Metrics,
     }
 )
 """By name; a dot stands for a section inside another one."""

@@ -43,12 +43,14 @@ class Booking:
         """Settle the call with what is known now, once; BooksClosed as long as that is not on disk."""
         if self._settled is None:
             self._settled = self.ledger.settling(self.ticket, self._settlement())
-        if await asyncio.shield(self._settled) is Settled.DEFERRED:
+        settled = self._settled
+        if (settled.result() if settled.done() else await asyncio.shield(settled)) is Settled.DEFERRED:
             raise BooksClosed(_NOT_WRITTEN, retry_after=5)
 
     def _settlement(self) -> Settlement:
         status, error = self._ending()
         cost, source = self._cost()
+        self.exchange.cost_nanos = cost
         usage = self._counted() or (_NOTHING if self.free or self.outcome.was_free else None)
         first_byte = self.exchange.fields.get("first_byte_ms")
         return Settlement(
@@ -107,7 +109,8 @@ class Booking:
 
     def _milliunits(self) -> int | None:
         """Give what was taken of the account's allowance; a refusal takes nothing, and None is unknown."""
-        told = self.outcome.milliunits
+        usage = self.outcome.usage
+        told = self.outcome.milliunits if usage is None or usage.milliunits is None else usage.milliunits
         if told is None and self.price is not None:
             told = self.price.milliunits
         return 0 if told and self.outcome.was_free else told

@@ -11,7 +11,10 @@ import attrs
 from gaud_core.errors import BooksClosed
 from gaud_core.gateway.headers import encode
 
-__all__ = ["BrokenAnswer", "Delivery", "Send"]
+__all__ = ["DIRECTLY", "BrokenAnswer", "Delivery", "Send"]
+
+DIRECTLY = "gaud.directly"
+"""Where in a request's scope our own protocol puts the way past the middleware."""
 
 Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
 
@@ -22,16 +25,20 @@ class BrokenAnswer(Exception):
 
 @attrs.frozen(eq=False)
 class Delivery:
-    """ASGI's messages of one answer; `book` settles the call, may raise BooksClosed and be called again."""
+    """ASGI's messages of one answer; `book` settles the call, may raise BooksClosed and be called again.
+
+    What follows the head may go by `directly`, past every middleware: they look at heads only.
+    """
 
     send: Send
     book: Callable[[], Awaitable[None]]
+    directly: Send = attrs.field(default=attrs.Factory(lambda own: own.send, takes_self=True))
 
     async def whole(self, status: int, headers: list[tuple[str, str]], body: bytes) -> None:
         """Send an answer that is complete; nothing of it if it cannot be booked."""
         await self.book()
         await self.start(status, headers)
-        await self.send({"type": "http.response.body", "body": body})
+        await self.directly({"type": "http.response.body", "body": body})
 
     async def start(self, status: int, headers: list[tuple[str, str]]) -> None:
         """Send the status and the headers."""
@@ -41,15 +48,15 @@ class Delivery:
         """Send a piece; waits while the client is slow. The last one waits for the books."""
         if last:
             await self.book()
-        await self.send({"type": "http.response.body", "body": piece, "more_body": True})
+        await self.directly({"type": "http.response.body", "body": piece, "more_body": True})
 
     async def end(self, piece: bytes = b"") -> None:
         """Send the end."""
         await self.book()
-        await self.send({"type": "http.response.body", "body": piece})
+        await self.directly({"type": "http.response.body", "body": piece})
 
     async def end_broken(self, event: bytes) -> None:
         """Send the event that says what broke, booked or not: what cannot be written is tried again later."""
         with suppress(BooksClosed):
             await self.book()
-        await self.send({"type": "http.response.body", "body": event})
+        await self.directly({"type": "http.response.body", "body": event})

@@ -13,19 +13,19 @@ from gaud_core.call import Body, Call, Reply
 from gaud_core.errors import ApiError, BooksClosed, BudgetSpent, LimitReached
 from gaud_core.gateway.booking import Booking
 from gaud_core.gateway.breaker import Permit
-from gaud_core.gateway.delivery import Delivery, Send
+from gaud_core.gateway.delivery import DIRECTLY, Delivery, Send
 from gaud_core.gateway.dialects import Dialect
 from gaud_core.gateway.exchange import Exchange
 from gaud_core.gateway.gateway import Gateway
 from gaud_core.gateway.instance import Instance
 from gaud_core.gateway.limits import limit_headers
 from gaud_core.gateway.outcome import Outcome
-from gaud_core.gateway.presence import Presence, Receive
+from gaud_core.gateway.presence import LEAVING, Leaving, Presence, Receive
 from gaud_core.gateway.relay import relay
 from gaud_core.ledger import Admission, Made, Worst
 from gaud_core.provider import Model
 
-__all__ = ["Scope", "Trip", "dispatch"]
+__all__ = ["Client", "Scope", "Trip", "client_of", "dispatch"]
 
 Scope = MutableMapping[str, Any]
 
@@ -57,17 +57,37 @@ class Trip:
     """The endpoint that the client asked, under which the call is booked; the call's own when empty."""
 
 
-async def dispatch(gateway: Gateway, trip: Trip, exchange: Exchange, receive: Receive, send: Send) -> None:
+@attrs.frozen
+class Client:
+    """The way to the client: what he says, what he is told with and without the middleware, when he leaves.
+
+    Without `leaving`, which only our own protocol knows, a task waits for what he says after his request.
+    """
+
+    receive: Receive
+    send: Send
+    directly: Send
+    leaving: Leaving | None = None
+
+
+def client_of(scope: Scope, receive: Receive, send: Send) -> Client:
+    """Give the client of a request whose body has been read to its end."""
+    return Client(receive, send, scope.get(DIRECTLY, send), scope.get(LEAVING))
+
+
+async def dispatch(gateway: Gateway, trip: Trip, exchange: Exchange, client: Client) -> None:
     """Make the call and answer it; what goes wrong before the answer begins is an ApiError, or ClientLeft."""
     leaving_ends = gateway.config.ledger.on_disconnect == "cancel"
-    async with Presence(receive, cancels=leaving_ends) as presence:
+    presence = Presence(client.receive, cancels=leaving_ends, leaving=client.leaving)
+    async with trip.instance.lease(), presence:
         booking = await _book(gateway, trip, presence, exchange)
-        await _forward(trip, booking, send)
+        await _forward(trip, booking, client)
 
 
 async def _book(gateway: Gateway, trip: Trip, presence: Presence, exchange: Exchange) -> Booking:
     """Write the call into the books before it goes out; the reason against it is an ApiError."""
     config, instance, identity, call = gateway.config, trip.instance, trip.identity, trip.call
+    exchange.model = call.model if trip.model else "other"
     admission = Admission(
         call.id,
         instance.name,
@@ -95,14 +115,14 @@ async def _book(gateway: Gateway, trip: Trip, presence: Presence, exchange: Exch
     )
 
 
-async def _forward(trip: Trip, booking: Booking, send: Send) -> None:
+async def _forward(trip: Trip, booking: Booking, client: Client) -> None:
     """Send the call on and relay the answer; breaker and books hear of the outcome whatever happens."""
     outcome, instance = booking.outcome, trip.instance
     permit: Permit | None = None
     finished = False
     try:
         permit = instance.admit()
-        await _relay(trip, booking, send)
+        await _relay(trip, booking, client)
         finished = True
     except BooksClosed:
         raise  # the call went well, only that it cannot be written
@@ -119,10 +139,10 @@ async def _forward(trip: Trip, booking: Booking, send: Send) -> None:
         await _closed(booking)
 
 
-async def _relay(trip: Trip, booking: Booking, send: Send) -> None:
+async def _relay(trip: Trip, booking: Booking, client: Client) -> None:
     reply = await trip.instance.guard.send(trip.call)
     booking.exchange.fields["first_byte_ms"] = booking.exchange.elapsed_ms()
-    delivery = Delivery(send, booking.close)
+    delivery = Delivery(client.send, booking.close, client.directly)
     try:
         if trip.change is not None:
             reply = await trip.change(reply)
@@ -155,6 +175,7 @@ def _described(outcome: Outcome) -> dict[str, Any]:
     fields: dict[str, Any] = {}
     if outcome.usage is not None:
         fields |= {"in": outcome.usage.input_tokens, "out": outcome.usage.output_tokens}
+        fields |= {"estimated": True} if outcome.usage.estimated else {}
     if outcome.error is not None:
         fields |= {"error": outcome.error.message, "hint": outcome.hint}
     return fields

@@ -11,6 +11,11 @@ import attrs
 __all__ = ["Exchange"]
 
 
+def _new_id() -> str:
+    """Make an id: 48 random bits after the time, which lets the ledger's index grow at its end only."""
+    return f"req_{time.time_ns() // 1_000_000:012x}{secrets.token_hex(6)}"
+
+
 @attrs.define
 class Exchange:
     """What is known of one request; `fields` are its own part of the log line.
@@ -18,10 +23,13 @@ class Exchange:
     The id is always ours: one that a client could choose could be forged (design, field notes).
     """
 
-    id: str = attrs.field(factory=lambda: "req_" + secrets.token_hex(12))
+    id: str = attrs.field(factory=_new_id)
     begun: float = attrs.field(factory=time.perf_counter)
     status: int = 0
     fields: dict[str, Any] = attrs.field(factory=dict)
+    model: str = ""
+    """The model as the metrics name it: one that is listed, or `other`."""
+    cost_nanos: int | None = None
     headers: list[tuple[bytes, bytes]] = attrs.field(factory=list)
     """What the answer is to carry of the caller's limits, whatever the answer becomes."""
 

@@ -8,9 +8,9 @@ from gaud_core.access import Identity
 from gaud_core.call import Body, Call
 from gaud_core.errors import BadRequest
 from gaud_core.gateway.booking import CLIENT_LEFT
-from gaud_core.gateway.delivery import Send
+from gaud_core.gateway.delivery import DIRECTLY, Send
 from gaud_core.gateway.dialects import DIALECTS, WITHOUT_MODEL
-from gaud_core.gateway.dispatch import Scope, Trip, dispatch
+from gaud_core.gateway.dispatch import Client, Scope, Trip, dispatch
 from gaud_core.gateway.exchange import Exchange
 from gaud_core.gateway.form import boundary_of
 from gaud_core.gateway.gateway import Gateway
@@ -50,7 +50,7 @@ class FormRoute:
         upload = Upload(headers, receive, config.server.max_upload_bytes, config.data.folder)
         try:
             trip = await self._prepare(scope, upload, boundary, identity)
-            await dispatch(self.gateway, trip, exchange, upload.rest, send)
+            await dispatch(self.gateway, trip, exchange, Client(upload.rest, send, scope.get(DIRECTLY, send)))
         except ClientLeft:
             exchange.status = CLIENT_LEFT
         finally:
@@ -60,11 +60,12 @@ class FormRoute:
         if self.endpoint in WITHOUT_MODEL:
             return self._without_model(scope, upload, identity)
         exchange: Exchange = scope["gaud.exchange"]
-        registry, dialect = self.gateway.registry, DIALECTS[self.endpoint]
+        dialect = DIALECTS[self.endpoint]
         named = await upload.find_model(boundary, _WANTED)
         found = upload.scan.fields if upload.scan else {}
         body = Body.of_form(named, {name: field.value for name, field in found.items()})
-        await registry.known(body.model)
+        await self.gateway.registry.known(body.model)
+        registry = self.gateway.registry  # nothing is awaited until the instance is leased
         route = registry.route(body.model, identity.may_use, self.endpoint)
         shown = {"provider": route.instance.name, "model": body.model[:SHOWN_MODEL], "stream": body.stream}
         exchange.fields |= shown
@@ -79,7 +80,7 @@ class FormRoute:
     def _without_model(self, scope: Scope, upload: Upload, identity: Identity) -> Trip:
         """A file goes to the instance that a header names, or to the only one that takes files."""
         call = self._call(scope, upload, Body(b"", ""), identity)
-        whereabouts = Whereabouts(self.gateway.registry, self.gateway.ledger, identity)
+        whereabouts = Whereabouts(self.gateway, identity)
         instance = whereabouts.serving(self.endpoint, call.headers)
         scope["gaud.exchange"].fields |= {"provider": instance.name, "stream": False}
         call = attrs.evolve(call, headers={k: v for k, v in call.headers.items() if k != PROVIDER_HEADER})

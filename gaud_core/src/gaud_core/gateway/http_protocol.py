@@ -7,7 +7,10 @@ from typing import Any, ClassVar
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 from gaud_core.errors import ApiError, BadRequest
+from gaud_core.gateway.cork import Cork
+from gaud_core.gateway.delivery import DIRECTLY
 from gaud_core.gateway.exchange import Exchange
+from gaud_core.gateway.presence import LEAVING, Leaving
 
 __all__ = ["LimitedProtocol", "protocol_with_limit"]
 
@@ -22,6 +25,22 @@ class LimitedProtocol(HttpToolsProtocol):
         self._head_bytes = 0
         self._in_head = True
         self._refused = False
+        self._leaving = Leaving()
+
+    def connection_made(self, transport: Any) -> None:
+        """Begin, with a transport that joins what is written together."""
+        super().connection_made(Cork(transport, self.loop))  # type: ignore[arg-type]
+
+    def on_message_begin(self) -> None:
+        """Let the request hear when its client leaves, without a task that waits for it."""
+        super().on_message_begin()
+        scope: dict[str, Any] = self.scope  # type: ignore[assignment]
+        scope[LEAVING] = self._leaving
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """Tell whoever still works for this client."""
+        super().connection_lost(exc)
+        self._leaving.happened()
 
     def data_received(self, data: bytes) -> None:
         """Count what comes before a head is complete; a body is counted elsewhere."""
@@ -50,6 +69,9 @@ class LimitedProtocol(HttpToolsProtocol):
             return
         self._in_head, self._head_bytes = False, 0
         super().on_headers_complete()
+        if self.cycle is not None:
+            scope: dict[str, Any] = self.scope  # type: ignore[assignment]
+            scope[DIRECTLY] = self.cycle.send
 
     def on_body(self, body: bytes) -> None:
         """Ignore the body of a refused request."""
@@ -86,6 +108,6 @@ class LimitedProtocol(HttpToolsProtocol):
         self.transport.close()
 
 
-def protocol_with_limit(max_head_bytes: int) -> type[HttpToolsProtocol]:
-    """Make the protocol class for one server."""
+def protocol_with_limit(max_head_bytes: int) -> type[LimitedProtocol]:
+    """Make the protocol class for one server; its `max_head_bytes` may be changed while it serves."""
     return type("GaudProtocol", (LimitedProtocol,), {"max_head_bytes": max_head_bytes})

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from gaud_core.ledger import Remaining, Room
+from gaud_core.ledger import Remaining
 from gaud_core.provider.base import dollars
 
 __all__ = ["LIMIT_HEADERS", "limit_headers"]
@@ -19,19 +19,25 @@ LIMIT_HEADERS = (
 """The names of all of them, for browsers."""
 
 
+def _names(of: str) -> tuple[bytes, bytes, bytes]:
+    limit, remaining, reset = (f"x-ratelimit-{what}-{of}" for what in ("limit", "remaining", "reset"))
+    return limit.encode(), remaining.encode(), reset.encode()
+
+
+_RPM, _TPM, _CONCURRENCY = _names("requests"), _names("tokens"), _names("concurrency")
+
+
 def limit_headers(remaining: Remaining, warning_percent: int) -> list[Header]:
     """Give OpenAI's `x-ratelimit-*` for limits that the key has, and `x-budget-warning` when one runs out."""
-    rooms = (("requests", remaining.rpm), ("tokens", remaining.tpm), ("concurrency", remaining.concurrency))
-    headers = [header for name, room in rooms if room for header in _of_limit(name, room)]
-    warnings = list(_warnings(remaining, warning_percent))
-    return [*headers, (b"x-budget-warning", "; ".join(warnings).encode())] if warnings else headers
-
-
-def _of_limit(name: str, room: Room) -> Iterator[Header]:
-    yield f"x-ratelimit-limit-{name}".encode(), str(room.limit).encode()
-    yield f"x-ratelimit-remaining-{name}".encode(), str(room.left).encode()
-    if room.reset_secs:
-        yield f"x-ratelimit-reset-{name}".encode(), f"{room.reset_secs}s".encode()
+    headers: list[Header] = []
+    for names, room in ((_RPM, remaining.rpm), (_TPM, remaining.tpm), (_CONCURRENCY, remaining.concurrency)):
+        if room is not None:
+            headers += ((names[0], b"%d" % room.limit), (names[1], b"%d" % room.left))
+            if room.reset_secs:
+                headers.append((names[2], b"%ds" % room.reset_secs))
+    if warnings := list(_warnings(remaining, warning_percent)):
+        headers.append((b"x-budget-warning", "; ".join(warnings).encode()))
+    return headers
 
 
 def _warnings(remaining: Remaining, percent: int) -> Iterator[str]:

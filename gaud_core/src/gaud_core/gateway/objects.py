@@ -17,7 +17,7 @@ from gaud_core.gateway.delivery import Send
 from gaud_core.gateway.dialects import Dialect
 from gaud_core.gateway.dialects.objects import Batches, Content, Objects
 from gaud_core.gateway.dialects.responses import Responses
-from gaud_core.gateway.dispatch import Scope, Trip, dispatch
+from gaud_core.gateway.dispatch import Scope, Trip, client_of, dispatch
 from gaud_core.gateway.exchange import Exchange
 from gaud_core.gateway.gateway import Gateway
 from gaud_core.gateway.headers import client_headers, query_of
@@ -73,7 +73,7 @@ class ObjectRoute:
         exchange: Exchange = scope["gaud.exchange"]
         try:
             trip = await self._prepare(scope, receive, exchange)
-            await dispatch(self.gateway, trip, exchange, receive, send)
+            await dispatch(self.gateway, trip, exchange, client_of(scope, receive, send))
         except ClientLeft:
             exchange.status = CLIENT_LEFT
 
@@ -86,7 +86,7 @@ class ObjectRoute:
         query = query_of(scope["query_string"])
         is_stream = "stream=true" in query.lower().split("&")
         headers = client_headers(scope["headers"], stream=is_stream or operation.is_list)
-        whereabouts = Whereabouts(gateway.registry, gateway.ledger, identity)
+        whereabouts = Whereabouts(gateway, identity)
         body = Body.without_model(raw)
         wanted = _id(scope) or _input_file(operation, body, identity)
         instance, own = await self._instance(whereabouts, wanted, headers)

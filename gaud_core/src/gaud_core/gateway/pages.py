@@ -27,6 +27,7 @@ from gaud_core.gateway.conduct import Note
 from gaud_core.gateway.gateway import Gateway
 from gaud_core.gateway.instance import Instance
 from gaud_core.gateway.plugins import Plugin
+from gaud_core.gateway.settings_desk import LiveState
 from gaud_core.provider import Model, Price
 from gaud_core.provider.base import dollars
 
@@ -100,14 +101,15 @@ def health(gateway: Gateway) -> Endpoint:
         broken = [_broken_object(name, reason) for name, reason in registry.broken.items()]
         providers = working + broken
         plugins = [_plugin_object(plugin) for plugin in gateway.plugins if plugin.reason or plugin.warning]
-        if not await _knows_key(gateway, request):
+        known = await _knows_key(gateway, request)
+        if not known:
             providers = [_without_addresses(provider) for provider in providers]
             plugins = [_without_addresses(plugin) for plugin in plugins]
+        state = gateway.desk.state(whole=False)
         all_well = not broken and all(_is_well(instance) for instance in registry.instances.values())
-        status = "ok" if all_well else "degraded"
-        return JSONResponse(
-            {"status": status, "version": __version__, "providers": providers, "plugins": plugins}
-        )
+        status = "ok" if all_well and not state.problems else "degraded"
+        about = {"status": status, "version": __version__, "config": _config_object(state, known=known)}
+        return JSONResponse({**about, "providers": providers, "plugins": plugins})
 
     return endpoint
 
@@ -181,10 +183,20 @@ def _plugin_object(plugin: Plugin) -> dict[str, Any]:
     return {**names, "stage": plugin.stage, "detail": one_line(plugin.reason or plugin.warning)}
 
 
+def _config_object(state: LiveState, *, known: bool) -> dict[str, Any]:
+    """Give where the configuration stands; what is wrong in it is nobody's business without a key."""
+    about: dict[str, Any] = {"problems": len(state.problems), "waits_for_restart": len(state.waits)}
+    if known:
+        problems = [one_line(str(problem)) for problem in state.problems]
+        about = {"problems": problems, "waits_for_restart": list(state.waits)}
+        about |= {"file": state.path, "version": state.version}
+    return {"applied_at": _utc(state.applied_at / 1000) if state.applied_at else None, **about}
+
+
 def _broken_object(name: str, reason: str) -> dict[str, Any]:
     nothing = {"breaker": "closed", "models": 0, "latency_ms": None}
     state = {"name": name, "provider": None, "stage": "broken", "healthy": False, "detail": reason}
-    return {**state, **nothing, "last_error": reason, "last_error_at": None, "warnings": []}
+    return {**state, **nothing, "last_error": reason, "last_error_at": None, "quotas": [], "warnings": []}
 
 
 async def _knows_key(gateway: Gateway, request: Request) -> bool:

@@ -8,7 +8,10 @@ from contextlib import suppress
 from types import TracebackType
 from typing import Any, Self
 
-__all__ = ["ClientLeft", "Presence", "Receive"]
+__all__ = ["LEAVING", "ClientLeft", "Leaving", "Presence", "Receive"]
+
+LEAVING = "gaud.leaving"
+"""Where in a request's scope our own protocol puts the `Leaving` of its connection."""
 
 Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
 
@@ -17,28 +20,61 @@ class ClientLeft(Exception):
     """The client closed the connection before his answer was complete."""
 
 
+class Leaving:
+    """Tells whoever asks of the end of one client's connection."""
+
+    __slots__ = ("_told", "gone")
+
+    def __init__(self) -> None:
+        self.gone = False
+        self._told: set[Callable[[], None]] = set()
+
+    def tell(self, listener: Callable[[], None]) -> None:
+        """Call the listener when the client leaves, at once if he has."""
+        if self.gone:
+            listener()
+        else:
+            self._told.add(listener)
+
+    def forget(self, listener: Callable[[], None]) -> None:
+        """Call it no more."""
+        self._told.discard(listener)
+
+    def happened(self) -> None:
+        """Note that the connection has ended."""
+        self.gone = True
+        told, self._told = self._told, set()
+        for listener in told:
+            listener()
+
+
 class Presence:
     """While the block runs, the client's leaving cancels it and ends it with ClientLeft.
 
-    With `cancels=False` his leaving is only noted in `left`. One task per call: uvicorn tells of a disconnect
-    by `receive` alone. The request's body must have been read to its end before, or `receive` waits for that.
+    With `cancels=False` his leaving is only noted in `left`. The request's body must have been read to its
+    end before. Under a server without our protocol, `leaving` is None and a task waits in `receive`.
     """
 
-    def __init__(self, receive: Receive, *, cancels: bool = True) -> None:
+    def __init__(self, receive: Receive, *, cancels: bool = True, leaving: Leaving | None = None) -> None:
         self._receive = receive
         self._cancels = cancels
+        self._leaving = leaving
+        self._watch: asyncio.Task[None] | None = None
         self.left = False
 
     async def __aenter__(self) -> Self:
         loop = asyncio.get_running_loop()
         self._caller = asyncio.current_task(loop)
-        self._watch = loop.create_task(self._until_gone())
+        if self._leaving is not None:
+            self._leaving.tell(self._has_left)
+        else:
+            self._watch = loop.create_task(self._until_gone())
         return self
 
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        self._watch.cancel()
+        self.answered()
         if not self.left or not self._cancels or self._caller is None:
             return
         if error is None:  # he left at the very end: take the cancellation that is still on its way
@@ -50,14 +86,19 @@ class Presence:
 
     def answered(self) -> None:
         """Stop watching: the end of an answer looks like the client's leaving."""
-        self._watch.cancel()
+        if self._leaving is not None:
+            self._leaving.forget(self._has_left)
+        if self._watch is not None:
+            self._watch.cancel()
 
     async def _until_gone(self) -> None:
         while (message := await self._receive())["type"] != "http.disconnect":
             pass
-        self._cancels = (
-            self._cancels or "gaud.unfinished" in message
-        )  # nobody can send the rest of his request
+        if "gaud.unfinished" in message:
+            self._cancels = True  # nobody can send the rest of his request
+        self._has_left()
+
+    def _has_left(self) -> None:
         if self._caller and not self._caller.done():
             self.left = True
             if self._cancels:

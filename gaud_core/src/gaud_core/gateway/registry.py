@@ -142,6 +142,5 @@ def _claims(instance: Instance, model: str) -> bool:
 
 
 def _lists_pattern(instance: Instance, model: str) -> bool:
-    """Whether a listed id such as `vendor/*` fits; a bare `*` would swallow every mistyped name."""
-    patterns = (listed.id for listed in instance.models if listed.is_pattern and listed.id != "*")
-    return any(fnmatchcase(model, pattern) for pattern in patterns)
+    """Whether a listed id such as `vendor/*` fits."""
+    return any(fnmatchcase(model, pattern) for pattern in instance.listed_patterns)

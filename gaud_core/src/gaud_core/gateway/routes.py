@@ -8,10 +8,10 @@ from gaud_core.access import Identity
 from gaud_core.bridge import Bridge
 from gaud_core.call import Body, Call
 from gaud_core.gateway.booking import CLIENT_LEFT
-from gaud_core.gateway.bridging import across, asks_strictly, bridge_for
+from gaud_core.gateway.bridging import across, asks_strictly, bridge_for, name_dropped
 from gaud_core.gateway.delivery import Send
 from gaud_core.gateway.dialects import DIALECTS, Dialect, Passthrough
-from gaud_core.gateway.dispatch import Scope, Trip, dispatch
+from gaud_core.gateway.dispatch import Scope, Trip, client_of, dispatch
 from gaud_core.gateway.exchange import Exchange
 from gaud_core.gateway.gateway import Gateway
 from gaud_core.gateway.headers import client_headers, query_of
@@ -41,30 +41,37 @@ class CallRoute:
         exchange: Exchange = scope["gaud.exchange"]
         try:
             trip = await self._prepare(scope, receive, exchange)
-            await dispatch(self.gateway, trip, exchange, receive, send)
+            await dispatch(self.gateway, trip, exchange, client_of(scope, receive, send))
         except ClientLeft:
             exchange.status = CLIENT_LEFT
 
     async def _prepare(self, scope: Scope, receive: Receive, exchange: Exchange) -> Trip:
         """Read the request and find its upstream."""
-        registry, endpoint = self.gateway.registry, self.endpoint
-        identity = await self.gateway.door.identify(scope)
-        raw = await read_body(scope["headers"], receive, self.gateway.config.server.max_body_bytes)
+        gateway, endpoint = self.gateway, self.endpoint
+        identity = await gateway.door.identify(scope)
+        raw = await read_body(scope["headers"], receive, gateway.config.server.max_body_bytes)
         body = Body.parse(raw)
-        await registry.known(body.model)
-        route = registry.route(body.model, identity.may_use, endpoint)
-        if earlier := self.dialect.continues(body):
-            whereabouts = Whereabouts(registry, self.gateway.ledger, identity)
-            route = await whereabouts.of_continued(earlier, route, body.model)
+        await gateway.registry.known(body.model)
+        whereabouts, earlier = Whereabouts(gateway, identity), self.dialect.continues(body)
+        made = await whereabouts.remembered(earlier) if earlier else None
+        # from here on nothing is awaited until the instance is leased: it could be replaced in between
+        route = gateway.registry.route(body.model, identity.may_use, endpoint)
+        if made is not None:
+            route = whereabouts.continued(made, route, body.model)
         exchange.fields |= {
             "provider": route.instance.name,
             "model": body.model[:SHOWN_MODEL],
             "stream": body.stream,
         }
         bridge = bridge_for(endpoint, route.instance.serves(route.model))
+        strict = self.gateway.config.routing.strict or asks_strictly(scope["headers"])
         if bridge is None:
-            return self._native(scope, exchange, identity, body, route)
-        return self._bridged(bridge, scope, exchange, identity, body, route)
+            trip = self._native(scope, exchange, identity, body, route)
+        else:
+            trip = self._bridged(bridge, scope, exchange, identity, body, route, strict=strict)
+        where = f"The upstream of `{trip.instance.name}` has no place for these fields"
+        name_dropped(trip.instance.guard.dropped(trip.call), where, exchange, strict=strict)
+        return trip
 
     def _native(self, scope: Scope, exchange: Exchange, identity: Identity, body: Body, route: Route) -> Trip:
         """Send the call on as it is."""
@@ -85,10 +92,17 @@ class CallRoute:
         return Trip(call, body, route.instance, model, identity, dialect, dialect.worst(call.body, model))
 
     def _bridged(
-        self, bridge: Bridge, scope: Scope, exchange: Exchange, identity: Identity, body: Body, route: Route
+        self,
+        bridge: Bridge,
+        scope: Scope,
+        exchange: Exchange,
+        identity: Identity,
+        body: Body,
+        route: Route,
+        *,
+        strict: bool,
     ) -> Trip:
         """Send the call on in the dialect that its model is served on; its query belongs to the other one."""
-        strict = self.gateway.config.routing.strict or asks_strictly(scope["headers"])
         bridged = across(bridge, body.with_model(route.model), exchange, strict=strict)
         dialect, headers = DIALECTS[bridge.target], client_headers(scope["headers"], stream=body.stream)
         call = Call(

@@ -8,10 +8,11 @@ import attrs
 
 from gaud_core.access import Identity
 from gaud_core.errors import BadRequest, NotFound
+from gaud_core.gateway.gateway import Gateway
 from gaud_core.gateway.instance import Instance
 from gaud_core.gateway.natives import not_served_at_all
 from gaud_core.gateway.registry import Registry, Route
-from gaud_core.ledger import Ledger, Made
+from gaud_core.ledger import Made
 
 __all__ = ["PROVIDER_HEADER", "Whereabouts"]
 
@@ -25,21 +26,24 @@ _SHOWN = 200
 class Whereabouts:
     """Finds instances for one caller; what belongs to another user is not there."""
 
-    registry: Registry
-    ledger: Ledger
+    gateway: Gateway
     identity: Identity
+
+    @property
+    def registry(self) -> Registry:
+        """What serves now: after each wait it may be another."""
+        return self.gateway.registry
 
     async def of(self, wanted: str, endpoint: str, headers: Mapping[str, str]) -> tuple[Instance, bool]:
         """Give the instance that has `wanted`, and whether that is remembered as the caller's own."""
-        own = await self._own(wanted)
+        own = await self.remembered(wanted)
         if own is None:
             return self.serving(endpoint, headers, wanted), False
         return self._configured(own), True
 
-    async def of_continued(self, earlier: str, route: Route, asked: str) -> Route:
-        """Give the route of a request that goes on from an earlier answer: to where that is."""
-        own = await self._own(earlier)
-        if own is None or own.instance == route.instance.name:
+    def continued(self, own: Made, route: Route, asked: str) -> Route:
+        """Give the route of a request that goes on from the caller's earlier answer: to where that is."""
+        if own.instance == route.instance.name:
             return route
         if asked != route.model:  # the name has a prefix
             raise BadRequest(
@@ -80,13 +84,14 @@ class Whereabouts:
         if self.identity.user_id is None:
             return [True] * len(ids)
         owners: dict[str, set[str | None]] = {}
-        for found in await self.ledger.made(ids):
+        for found in await self.gateway.ledger.made(ids):
             owners.setdefault(found.id, set()).add(found.user_id)
         me = self.identity.user_id
         return [me in owners[one] if one in owners else self.identity.is_admin for one in ids]
 
-    async def _own(self, wanted: str) -> Made | None:
-        found = await self.ledger.made([wanted])
+    async def remembered(self, wanted: str) -> Made | None:
+        """Give what is remembered of an id; NotFound when it is another user's."""
+        found = await self.gateway.ledger.made([wanted])
         if self.identity.user_id is not None:
             own = [one for one in found if one.user_id == self.identity.user_id]
             if found and not own:

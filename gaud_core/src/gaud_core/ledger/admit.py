@@ -7,7 +7,6 @@ from typing import Any
 
 from gaud_core.access.rules import model_allowed
 from gaud_core.errors import ApiError, BudgetSpent, InvalidKey, LimitReached, NotAllowed, model_not_allowed
-from gaud_core.ledger.periods import until_next_day, until_next_month
 from gaud_core.ledger.standing import HORIZON_SECS, KeyState, Standing
 from gaud_core.ledger.values import Admission, Policy, Remaining, Room, Ticket
 from gaud_core.provider.base import dollars
@@ -110,7 +109,6 @@ def _check_budgets(key: KeyState, wants: Admission, standing: Standing, policy: 
 
 
 def _spent(name: str, left: int, worst: int | None, key: KeyState, standing: Standing) -> ApiError:
-    now = standing.now
     told = f"Your {name} budget is used up."
     if left > 0 and worst is not None:
         told = (
@@ -121,7 +119,7 @@ def _spent(name: str, left: int, worst: int | None, key: KeyState, standing: Sta
         name,
         told,
         remaining=_remaining(key, standing),
-        retry_after=until_next_day(now) if name == "daily" else until_next_month(now),
+        retry_after=standing.turns[name != "daily"],
     )
 
 
@@ -145,15 +143,18 @@ def _intent(wants: Admission, key: KeyState | None, now: int, worker: str) -> di
 
 def _remaining(key: KeyState, standing: Standing) -> Remaining:
     day, month = standing.periods
-    used = standing.used
+    until_day, until_month = standing.turns
+    used, user = standing.used, key.user_id
     return Remaining(
-        rpm=_room(key.rpm, standing.requests.get(key.id, 0), HORIZON_SECS),
-        tpm=_room(key.tpm, standing.tokens.get(key.id, 0), HORIZON_SECS),
-        concurrency=_room(key.concurrency, standing.running.get(key.id, 0), 0),
-        daily=_room(key.daily_nanos, used.get((key.user_id, day), 0), until_next_day(standing.now)),
-        monthly=_room(key.monthly_nanos, used.get((key.user_id, month), 0), until_next_month(standing.now)),
+        None if key.rpm is None else _room(key.rpm, standing.requests.get(key.id, 0), HORIZON_SECS),
+        None if key.tpm is None else _room(key.tpm, standing.tokens.get(key.id, 0), HORIZON_SECS),
+        None if key.concurrency is None else _room(key.concurrency, standing.running.get(key.id, 0), 0),
+        None if key.daily_nanos is None else _room(key.daily_nanos, used.get((user, day), 0), until_day),
+        None
+        if key.monthly_nanos is None
+        else _room(key.monthly_nanos, used.get((user, month), 0), until_month),
     )
 
 
-def _room(limit: int | None, used: int, reset_secs: int) -> Room | None:
-    return None if limit is None else Room(limit, max(0, limit - used), reset_secs)
+def _room(limit: int, used: int, reset_secs: int) -> Room:
+    return Room(limit, limit - used if used < limit else 0, reset_secs)

@@ -51,7 +51,7 @@ class Books:
     def apply(self, connection: Connection, orders: Sequence[Order]) -> list[Answer]:
         """Settle, then admit, in order; each is decided on its own, and a refused one writes nothing."""
         now = self.clock()  # inside the transaction: time goes forward in the order of commits
-        if self._beaten is None or now - self._beaten >= _BEAT_MS:
+        if self._is_due(now):
             self.tend(connection)
         standing = Standing(connection, self.statements, now)
         closings = [order for order in orders if isinstance(order, Closing)]
@@ -110,6 +110,13 @@ class Books:
                 "%d calls of ended workers are lost and count with their worst case: %s", len(lost), some
             )
         return lost
+
+    def must_tend(self) -> bool:
+        """Whether the next transaction has to do more than what it was asked for."""
+        return self._is_due(self.clock())
+
+    def _is_due(self, now: int) -> bool:
+        return self._beaten is None or now - self._beaten >= _BEAT_MS
 
     def unsure(self) -> None:
         """Beat again with the next transaction, since the last one was not committed."""

@@ -74,6 +74,10 @@ class Ledger:
                 raise BooksClosed("Gaud cannot read its database at the moment.", retry_after=5) from None
             raise
 
+    def use(self, policy: Policy) -> None:
+        """Decide by another policy from the next transaction on."""
+        self.books.policy = policy
+
     def verify(self) -> Report:
         """Recompute every counter from the rows; blocks, so call it in a thread while serving."""
         with self.store.reading() as connection:

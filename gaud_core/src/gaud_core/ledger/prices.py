@@ -33,6 +33,8 @@ _LIMIT_NAMES = ("max_completion_tokens", "max_tokens", "max_output_tokens")
 def cost_of(usage: Usage, price: Price | None) -> tuple[int | None, str]:
     """Give the cost and its source: what the upstream says, else its price times the usage, else unknown.
 
+    A price times tokens that nobody has counted is an estimate.
+
     Cached tokens are part of the input and reasoning tokens part of the output, as OpenAI counts them. A
     model that has no price of its own for them charges its usual one. What has no price per token may have
     one per image, second or character.
@@ -46,7 +48,7 @@ def cost_of(usage: Usage, price: Price | None) -> tuple[int | None, str]:
     total = _total(_token_parts(usage, price))
     if usage.quantity and (total is None or not (usage.input_tokens or usage.output_tokens)):
         total = _total(((usage.quantity, _price_of_unit(price, usage.unit)),))
-    return (None, "none") if total is None else (total, "priced")
+    return (None, "none") if total is None else (total, "estimated" if usage.estimated else "priced")
 
 
 def _price_of_unit(price: Price, unit: str) -> int | None:

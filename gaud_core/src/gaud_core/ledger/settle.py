@@ -41,16 +41,16 @@ class OpenCall:
 def settle(closings: Sequence[Closing], standing: Standing) -> list[Settled]:
     """Write each settlement whose call is not settled yet; a lost call's estimate gives way to the truth."""
     found = find(standing, [closing.call_id for closing in closings])
-    answers, rows = [], []
+    answers, rows, ended = [], [], set[str]()
     for closing in closings:
         call = found.get(closing.call_id)
         if call is None:
             answers.append(Settled.UNKNOWN)
-        elif call.state == "settled":
+        elif call.state == "settled" or call.id in ended:
             answers.append(Settled.ALREADY)
         else:
             rows.append(close(call, "settled", closing.settlement, standing))
-            found[call.id] = attrs.evolve(call, state="settled")  # for a twin in the same batch
+            ended.add(call.id)  # for a twin in the same batch
             answers.append(Settled.WRITTEN)
     standing.statements.end_call.many(standing.connection, rows)
     return answers

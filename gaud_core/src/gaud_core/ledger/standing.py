@@ -9,7 +9,7 @@ from typing import Any
 import attrs
 from sqlalchemy import Connection
 
-from gaud_core.ledger.periods import periods_of
+from gaud_core.ledger.periods import DAY_MS, periods_of, until_next_day, until_next_month
 from gaud_core.ledger.statements import Statements
 
 __all__ = ["HORIZON_SECS", "KEPT_SECS", "KeyState", "Standing"]
@@ -59,6 +59,8 @@ class Standing:
     statements: Statements
     now: int
     periods: tuple[str, str] = attrs.field(default=attrs.Factory(lambda own: periods_of(own.now), True))
+    turns: tuple[int, int] = attrs.field(default=attrs.Factory(lambda own: own.until_turns(), True))
+    """Seconds until the day and the month turn."""
     keys: dict[str, KeyState] = attrs.field(factory=dict)
     used: dict[tuple[str, str], int] = attrs.field(factory=dict)
     requests: dict[str, int] = attrs.field(factory=dict)
@@ -73,6 +75,10 @@ class Standing:
     def second(self) -> int:
         """The current second."""
         return self.now // 1000
+
+    def until_turns(self) -> tuple[int, int]:
+        """Compute `turns`."""
+        return until_next_day(self.now), until_next_month(self.now)
 
     def load(self, key_ids: Iterable[str]) -> None:
         """Read all that is needed to decide about these keys, and nothing for limits that they lack."""
@@ -125,7 +131,8 @@ class Standing:
 
     def add_spend(self, user_id: str, admitted_at: int, spent: int, reserved: int) -> None:
         """Change a user's day and month of the admission."""
-        for period in periods_of(admitted_at):
+        today = admitted_at // DAY_MS == self.now // DAY_MS
+        for period in self.periods if today else periods_of(admitted_at):
             change = self._spend.setdefault((user_id, period), [0, 0])
             change[0] += spent
             change[1] += reserved

@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import logging
 import queue
+import sqlite3
 import threading
 import time
 from collections import defaultdict
@@ -19,11 +20,13 @@ from gaud_core.errors import BooksClosed
 from gaud_core.ledger.books import Answer, Books, Order
 from gaud_core.ledger.made import Made
 from gaud_core.ledger.settle import Closing
+from gaud_core.ledger.shortcut import Shortcut
 from gaud_core.ledger.values import Admission, Settled, Settlement, Ticket
 from gaud_core.store import Store, store_failed
 
 __all__ = ["Waiting", "Writer"]
 
+_CHECKPOINT_AFTER = 100  # batches, each of ten pages or so
 _MOST_AT_ONCE = 512
 _TEND_SECS = 10.0
 _RETRY_SECS = 0.5
@@ -51,6 +54,12 @@ class Writer:
     books: Books
     tend_secs: float = _TEND_SECS
     retry_secs: float = _RETRY_SECS
+    shortcut: Shortcut | None = attrs.field(default=attrs.Factory(lambda own: own.make_shortcut(), True))
+    """The way without the thread, where there is one."""
+    _home: asyncio.AbstractEventLoop | None = None
+    _pending: list[Waiting] = attrs.field(factory=list)
+    _written: int = 0
+    _log_is_long: bool = False
     _queue: queue.SimpleQueue[Waiting | None] = attrs.field(factory=queue.SimpleQueue)
     _deferred: list[Waiting] = attrs.field(factory=list)
     _connection: Connection | None = None
@@ -70,12 +79,50 @@ class Writer:
         """Give an order to the thread; the future gets its answer after the commit."""
         loop = asyncio.get_running_loop()
         future: asyncio.Future[Any] = loop.create_future()
+        waiting = Waiting(order, future, loop)
         with self._gate:
-            if not self._ending:
-                self._queue.put(Waiting(order, future, loop))
-                return future
-        future.set_exception(_closed("Gaud is shutting down."))
+            if self._ending:
+                future.set_exception(_closed("Gaud is shutting down."))
+            elif self.shortcut is not None and (self._home or loop) is loop:
+                self._home = loop
+                if not self._pending:
+                    loop.call_soon(self._drain)
+                self._pending.append(waiting)
+            else:
+                self._queue.put(waiting)
         return future
+
+    @property
+    def waiting(self) -> int:
+        """How many orders are not written yet."""
+        return self._queue.qsize() + len(self._pending) + len(self._deferred)
+
+    def _drain(self) -> None:
+        """Write what this turn of the event loop has brought, or give it to the thread if that would wait."""
+        with self._gate:
+            batch, self._pending = self._pending, []
+            if not batch:
+                return
+            answers = self._at_once(batch)
+            if answers is None:
+                for waiting in batch:
+                    self._queue.put(waiting)
+                return
+        self._resolve([(waiting.future, answer) for waiting, answer in zip(batch, answers, strict=True)])
+
+    def _at_once(self, batch: Sequence[Waiting]) -> Sequence[Any] | None:
+        if self.shortcut is None or self._failing or self._deferred:
+            return None
+        answers = self.shortcut.write([waiting.order for waiting in batch])
+        self._written += answers is not None
+        if self._written >= _CHECKPOINT_AFTER:
+            self._written, self._log_is_long = 0, True
+            self._queue.put(None)  # wakes the thread
+        return answers
+
+    def make_shortcut(self) -> Shortcut | None:
+        """Make one if the store is near enough."""
+        return Shortcut(self.store, self.books) if self.store.is_local else None
 
     def void(self, ticket: Ticket) -> None:
         """Settle a call that nobody will make, because its caller left while it was being admitted."""
@@ -90,7 +137,12 @@ class Writer:
         """Write what waits and end the thread; blocks for as long as the store does."""
         with self._gate:
             self._ending = True
+            for waiting in self._pending:
+                self._queue.put(waiting)
+            self._pending = []
             self._queue.put(None)
+            if self.shortcut is not None:
+                self.shortcut.close()
         if self._thread is not None:
             self._thread.join()
 
@@ -123,6 +175,9 @@ class Writer:
             self._write(batch)
         elif not taken and not self._more_to_prune:
             self._try(self.books.tend)
+        if self._log_is_long:
+            self._log_is_long = False
+            self._checkpoint()
         if time.monotonic() >= self._prune_at:
             self._more_to_prune = bool(self._try(self.books.prune))
             self._prune_at = time.monotonic() + (_BREATH_SECS if self._more_to_prune else self.tend_secs)
@@ -176,6 +231,13 @@ class Writer:
                 log.exception("the ledger could not be tended")
             return None
 
+    def _checkpoint(self) -> None:
+        try:
+            self.store.checkpoint()
+        except Exception as error:  # protects the thread, as above
+            if not store_failed(error) and not isinstance(error, sqlite3.Error):
+                log.exception("the ledger's log could not be carried over")
+
     def _connected(self) -> Connection:
         if self._connection is None:
             self._connection = self.store.engine.connect()
@@ -200,8 +262,10 @@ class Writer:
             except RuntimeError:  # the loop is closed: its process ends, and recovery finds the calls
                 log.warning("%d answers of the ledger came after the end", len(answered))
 
-    def _resolve(self, answered: Sequence[tuple[asyncio.Future[Any], Any]]) -> None:
+    def _resolve(self, answered: Sequence[tuple[asyncio.Future[Any] | None, Any]]) -> None:
         for future, answer in answered:
+            if future is None:
+                continue
             if future.cancelled():
                 if isinstance(answer, Ticket):
                     self.void(answer)

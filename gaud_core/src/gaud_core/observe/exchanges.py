@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable, MutableMapping
+from collections.abc import Awaitable, Callable, Mapping, MutableMapping
 from typing import Any
 
 import attrs
@@ -12,6 +12,7 @@ import attrs
 from gaud_core.errors import ApiError, Unavailable
 from gaud_core.gateway.envelope import error_body
 from gaud_core.gateway.exchange import Exchange
+from gaud_core.observe.metrics import Meter
 
 __all__ = ["Exchanges"]
 
@@ -21,8 +22,8 @@ Receive = Callable[[], Awaitable[Message]]
 Send = Callable[[Message], Awaitable[None]]
 App = Callable[[Scope, Receive, Send], Awaitable[None]]
 
-_QUIET_PATHS = frozenset({"/health"})  # polled every few seconds by whoever watches over containers
-
+# polled every few seconds by whoever watches over containers
+_QUIET_PATHS = frozenset({"/health", "/metrics"})
 _STOPPING = "Gaud is being stopped. Ask again."
 _FAILED = "Gaud failed at this request; its log has the details."
 
@@ -37,12 +38,16 @@ class Exchanges:
     """
 
     app: App
+    meter: Meter = attrs.field(factory=Meter)
+    calls: Mapping[str, str] = attrs.field(factory=dict)
+    """The endpoint of each path that is a call."""
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Run one request."""
         if scope["type"] != "http":
             await self.app(scope, receive, send)
             return
+        endpoint = self._begin(scope)
         exchange = Exchange()
         scope["gaud.exchange"] = exchange
         identity = (b"x-request-id", exchange.id.encode())
@@ -68,7 +73,18 @@ class Exchanges:
             log.exception("request %s failed inside Gaud", exchange.id)
             await _answer(send_with_id, scope, ApiError(_FAILED, code=type(error).__name__))
         finally:
-            _log_line(scope, exchange)
+            self._end(scope, endpoint, exchange)
+
+    def _begin(self, scope: Scope) -> str | None:
+        endpoint = self.calls.get(scope["path"]) if scope["method"] == "POST" else None
+        self.meter.running += endpoint is not None
+        return endpoint
+
+    def _end(self, scope: Scope, endpoint: str | None, exchange: Exchange) -> None:
+        if endpoint is not None:
+            self.meter.running -= 1
+            self.meter.count(endpoint, exchange)
+        _log_line(scope, exchange)
 
 
 async def _answer(send: Send, scope: Scope, error: ApiError) -> None:

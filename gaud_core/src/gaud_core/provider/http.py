@@ -5,8 +5,6 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import ClassVar, TypeVar
 
-import attrs
-
 from gaud_core.call import Call, Reply
 from gaud_core.errors import ProviderError, UpstreamFailed, UpstreamTimeout
 from gaud_core.provider.base import Provider, Timeouts, UpstreamRequest
@@ -85,5 +83,5 @@ class HTTPProvider(Provider[S]):
         )
         reply = await self.ctx.send(request)
         cost = reply.header(self.cost_header) if self.cost_header and not call.stream else ""
-        shown = tuple(pair for pair in reply.headers if not self.hidden(pair[0]))
-        return attrs.evolve(reply, headers=shown, cost_usd=cost or None)
+        shown = tuple([pair for pair in reply.headers if not self.hidden(pair[0])])
+        return Reply(reply.status, shown, reply.content, reply.aclose, cost or None)

@@ -14,8 +14,9 @@ from gaud_core.config import Config
 from gaud_core.errors import ConfigError, Problem
 from gaud_core.store import sqlite
 from gaud_core.store.migrate import migrate
+from gaud_core.store.sqlite import HastyConnection
 
-__all__ = ["Store", "open_store", "store_failed", "usable"]
+__all__ = ["HastyConnection", "Store", "hasty_connection", "open_store", "store_failed", "usable"]
 
 
 @attrs.frozen(eq=False)
@@ -43,9 +44,23 @@ class Store:
         """Copy the database to a new file while serving; FileExistsError if the file is there."""
         sqlite.backup(self.engine, path)
 
+    @property
+    def is_local(self) -> bool:
+        """Whether it is a file here, where a write need not wait for a network."""
+        return self.engine.dialect.name == "sqlite"
+
+    def checkpoint(self) -> None:
+        """Carry over what hasty connections have left in the log; blocks for as long as the disk does."""
+        sqlite.checkpoint(self.engine)
+
     def close(self) -> None:
         """Close every connection."""
         self.engine.dispose()
+
+
+def hasty_connection(store: Store) -> HastyConnection:
+    """Open a connection that waits for nobody; for a local store only."""
+    return HastyConnection(store.engine)
 
 
 def open_store(config: Config) -> Store:

@@ -52,7 +52,8 @@ def translated(error: Exception, sql: str, dialect: Dialect) -> BaseException:
     base: Any = dialect.loaded_dbapi.Error
     if not isinstance(error, base):
         return error
-    return DBAPIError.instance(sql, None, error, base, dialect=dialect)
+    found: BaseException = DBAPIError.instance(sql, None, error, base, dialect=dialect)
+    return found
 
 
 def _binder(order: Sequence[str] | None, fixed: Values) -> Callable[[Values], Any]:

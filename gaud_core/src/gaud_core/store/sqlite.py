@@ -7,21 +7,25 @@ import errno
 import os
 import sqlite3
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar, cast
 
 from sqlalchemy import URL, Connection, Engine, Table, create_engine, event
 from sqlalchemy.dialects.sqlite import insert
 
 from gaud_core.store.prepared import translated
 
-__all__ = ["READS", "adding", "backup", "ignoring", "make_engine"]
+__all__ = ["READS", "HastyConnection", "adding", "backup", "checkpoint", "ignoring", "make_engine"]
 
 READS = "gaud_reads"
 """The execution option of a connection that only reads: its transaction is a snapshot and never waits."""
 
 _BUSY_SECS = 5.0
+_LONGEST_LOG = 8000
+"""Pages of the log after which writers are held up until it is carried over, so that it begins anew."""
+
+T = TypeVar("T")
 
 
 def make_engine(path: Path) -> Engine:
@@ -70,6 +74,62 @@ def backup(engine: Engine, path: Path) -> None:
         if isinstance(error, sqlite3.Error):  # no statement of SQLAlchemy's, so it did not translate it
             raise OSError(errno.EIO, str(error)) from None
         raise
+
+
+class HastyConnection:
+    """A connection that waits for nobody, neither for the write lock nor for the log to be carried over.
+
+    To a prepared statement it looks like any other, and leads to the driver without a detour.
+    """
+
+    def __init__(self, engine: Engine) -> None:
+        self._connection = engine.connect()
+        driver: Any = self._connection.connection
+        self._driver: sqlite3.Connection = driver.dbapi_connection
+        self._driver.execute("PRAGMA busy_timeout=0")
+        self._driver.execute("PRAGMA wal_autocheckpoint=0")
+
+    def write(self, work: Callable[[Connection], T]) -> T | None:
+        """Work in one write transaction; None if somebody else holds the lock.
+
+        The work may use prepared statements only. After any exception nothing is written.
+        """
+        driver = self._driver
+        try:
+            driver.execute("BEGIN IMMEDIATE")
+        except sqlite3.OperationalError as error:
+            if error.sqlite_errorcode & 0xFF == sqlite3.SQLITE_BUSY:
+                return None
+            raise
+        try:
+            done = work(cast("Connection", self))
+            driver.execute("COMMIT")
+        except BaseException:
+            with contextlib.suppress(sqlite3.Error):
+                driver.execute("ROLLBACK")
+            raise
+        return done
+
+    @property
+    def connection(self) -> sqlite3.Connection:
+        """The driver's."""
+        return self._driver
+
+    def close(self) -> None:
+        """Close it for good: nobody else wants a connection that is in such haste."""
+        self._connection.invalidate()
+        self._connection.close()
+
+
+def checkpoint(engine: Engine) -> None:
+    """Carry the log over into the file; waits for the disk, but holds up writers only if the log is long."""
+    carry = "PRAGMA wal_checkpoint(PASSIVE)"
+    with contextlib.closing(engine.raw_connection()) as pooled:
+        cursor: Any = pooled.cursor()
+        _, pages, _ = cursor.execute(carry).fetchone()
+        if pages > _LONGEST_LOG:
+            with engine.connect() as blocking, blocking.begin():  # nobody adds to it meanwhile
+                cursor.execute(carry)
 
 
 def _prepare(driver: sqlite3.Connection, _: object) -> None:

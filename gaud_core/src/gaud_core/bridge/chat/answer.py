@@ -26,6 +26,9 @@ _STATUSES = {
 }
 
 
+_OF_THE_COST = ("cost", "estimated", "units")
+
+
 @attrs.frozen
 class Counts:
     """Tokens as the upstream counted them; `extra` is what it says of the cost."""
@@ -125,7 +128,7 @@ def _counts(usage: Mapping[str, Any]) -> Counts:
         written or count(usage, "cache_creation_input_tokens"),
         count(usage, "completion_tokens"),
         count(completion, "reasoning_tokens"),
-        {"cost": usage["cost"]} if usage.get("cost") is not None else {},
+        {name: usage[name] for name in _OF_THE_COST if usage.get(name) is not None},
     )
 
 

@@ -10,9 +10,10 @@ import msgspec
 from gaud_core.call import Usage
 from gaud_core.gateway.dialects.base import require_json
 
-__all__ = ["count", "member", "read_usage", "usage_of_answer"]
+__all__ = ["count", "member", "read_usage", "thousandths", "usage_of_answer"]
 
 _MOST_SECONDS = 10**9
+_MOST_UNITS = 10**6
 
 
 class _Answer(msgspec.Struct):
@@ -48,6 +49,8 @@ def read_usage(usage: Any) -> Usage | None:
         cache_write_tokens=count(inputs, "cache_creation_tokens"),
         quantity=seconds,
         unit="seconds" if seconds else "",
+        estimated=usage.get("estimated") is True,
+        milliunits=thousandths(usage.get("units")),
     )
 
 
@@ -60,6 +63,12 @@ def count(counts: Any, name: str) -> int:
 def member(value: Any, name: str) -> Any:
     """Give a member of an object, or nothing."""
     return value.get(name) if isinstance(value, dict) else None
+
+
+def thousandths(value: Any) -> int | None:
+    """Read an amount of the account's allowance; what is none is not told."""
+    is_number = isinstance(value, int | float) and not isinstance(value, bool) and 0 <= value < _MOST_UNITS
+    return round(value * 1000) if is_number else None
 
 
 def _seconds(usage: dict[str, Any]) -> int:

@@ -1,0 +1,33 @@
+"""What a call asks of the database costs the same however many keys, calls and users there are."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from gaud_core.ledger.statements import Statements
+from gaud_core.store import Prepared, Store
+
+READS = ("keys", "spend", "windows", "running", "calls")
+ONE = ("seconds", "end_call", "touch_key")
+
+
+def _plan(store: Store, prepared: Prepared) -> list[str]:
+    with store.reading() as connection:
+        driver: Any = connection.connection.driver_connection
+        values = [None] * prepared.sql.count("?")
+        return [row[3] for row in driver.execute(f"EXPLAIN QUERY PLAN {prepared.sql}", values)]
+
+
+@pytest.mark.parametrize("name", [*READS, *ONE])
+@pytest.mark.parametrize("size", [1, 64])
+def test_statements_search_and_never_scan(store: Store, name: str, size: int) -> None:
+    """Each goes through an index: rows that do not concern the call are not looked at."""
+    statements = Statements.compile(store.engine.dialect)
+    statement = getattr(statements, name)
+    if name in READS:
+        statement = Prepared(statement.make(size), store.engine.dialect)
+    plan = _plan(store, statement)
+    assert any(step.startswith("SEARCH") for step in plan)
+    assert [step for step in plan if step.startswith("SCAN")] == []
