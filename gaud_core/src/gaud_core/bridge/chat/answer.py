@@ -10,7 +10,7 @@ import attrs
 from gaud_core.bridge.chat.pieces import Piece, get, pieces_of
 from gaud_core.errors import ProviderError, UpstreamFailed, one_line
 
-__all__ = ["Counts", "Head", "count", "failure_of"]
+__all__ = ["OF_THE_COST", "Counts", "Head", "count", "failure_of"]
 
 _LONGEST = 500
 _STATUSES = {
@@ -26,7 +26,7 @@ _STATUSES = {
 }
 
 
-_OF_THE_COST = ("cost", "estimated", "units")
+OF_THE_COST = ("cost", "estimated", "units")
 
 
 @attrs.frozen
@@ -128,7 +128,7 @@ def _counts(usage: Mapping[str, Any]) -> Counts:
         written or count(usage, "cache_creation_input_tokens"),
         count(usage, "completion_tokens"),
         count(completion, "reasoning_tokens"),
-        {name: usage[name] for name in _OF_THE_COST if usage.get(name) is not None},
+        {name: usage[name] for name in OF_THE_COST if usage.get(name) is not None},
     )
 
 

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from gaud_core.bridge.base import to_json
-from gaud_core.bridge.chat.answer import count, failure_of
+from gaud_core.bridge.chat.answer import OF_THE_COST, count, failure_of
 from gaud_core.bridge.chat.pieces import get
 from gaud_core.bridge.completions.thoughts import details_of, text_of_item
 from gaud_core.errors import UpstreamFailed
@@ -75,7 +75,7 @@ def usage_of(told: Any) -> dict[str, Any] | None:
         "prompt_tokens_details": {"cached_tokens": read, "cache_write_tokens": written},
         "completion_tokens_details": {"reasoning_tokens": count(outside, "reasoning_tokens")},
     }
-    return usage | ({"cost": told["cost"]} if told.get("cost") is not None else {})
+    return usage | {name: told[name] for name in OF_THE_COST if told.get(name) is not None}
 
 
 def annotation_of(told: Any) -> dict[str, Any] | None:
