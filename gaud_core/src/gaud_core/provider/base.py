@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from decimal import Decimal
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Protocol, TypeVar, get_args
@@ -107,11 +107,14 @@ class Timeouts:
 
 @attrs.frozen
 class UpstreamRequest:
-    """An HTTP request that the gateway is to send for a provider."""
+    """An HTTP request that the gateway is to send for a provider.
+
+    A body that comes piece by piece goes out in chunks; what it raises is raised by whoever sends.
+    """
 
     url: str
     headers: Mapping[str, str]
-    body: bytes
+    body: bytes | AsyncIterator[bytes]
     stream: bool = False
     method: str = "POST"
     timeouts: Timeouts = Timeouts()
