@@ -46,7 +46,7 @@ def read_usage(usage: Any) -> Usage | None:
         cached_tokens=count(inputs, "cached_tokens"),
         reasoning_tokens=count(outputs, "reasoning_tokens"),
         cost_usd=None if cost is None else str(cost),
-        cache_write_tokens=count(inputs, "cache_creation_tokens"),
+        cache_write_tokens=count(inputs, "cache_write_tokens") or count(inputs, "cache_creation_tokens"),
         quantity=seconds,
         unit="seconds" if seconds else "",
         estimated=usage.get("estimated") is True,
