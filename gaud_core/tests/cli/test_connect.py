@@ -190,6 +190,7 @@ def test_the_key_does_not_stay_when_it_is_no_longer_wanted(connect: Connect, set
     connect("claude-code", "--yes", "--write-key")
     connect("claude-code", "--yes")
     assert KEY not in settings.read_text()
+    assert stat.S_IMODE(settings.stat().st_mode) == 0o644
 
 
 def test_two_files_of_one_client(connect: Connect, home: Path) -> None:

@@ -33,10 +33,11 @@ _HEAD = ("NAME", "CLIENT", "CALLS", "GAUD WRITES")
 
 @attrs.frozen
 class _Change:
-    """A file, what it was before Gaud first wrote it, and what it is to be."""
+    """A file, what it and its mode were before Gaud first wrote it, and what it is to be."""
 
     target: Target
     form: str
+    mode: int
     before: str | None
     after: str
     keyed: bool
@@ -48,7 +49,7 @@ class _Change:
 
     def make(self) -> None:
         """Write it; a file with a key is its owner's alone."""
-        self.target.write(self.after, self.target.mode & (0o600 if self.keyed else 0o777))
+        self.target.write(self.after, self.mode & (0o600 if self.keyed else 0o777))
 
 
 @click.command("connect")
@@ -151,7 +152,8 @@ def _planned(file: ClientFile, facts: Facts, entries: dict[str, Entry], *, keyed
     """Begin from the text before Gaud: what an earlier `connect` wrote is not left behind."""
     target = read_target(place_of(file, os.environ, Path.home()))
     entry = entries.get(str(target.path))
-    before = entry.before if entry and entry.is_state(target.text) else target.text
+    ours = entry is not None and entry.is_state(target.text)
+    before, mode = (entry.before, entry.mode) if entry and ours else (target.text, target.mode)
     template = file.keyed if keyed and file.keyed else file.content
     start = file.fresh if before is None else before
     try:
@@ -160,7 +162,7 @@ def _planned(file: ClientFile, facts: Facts, entries: dict[str, Entry], *, keyed
         raise GaudError(
             f"{target.path} is left as it is: {wrong}. `--print` shows what belongs there."
         ) from None
-    return _Change(target, file.format, before, after, keyed=keyed and file.keyed is not None)
+    return _Change(target, file.format, mode, before, after, keyed=keyed and file.keyed is not None)
 
 
 def _make(
@@ -175,12 +177,14 @@ def _make(
         return
     for change in changes:
         click.echo(diff(change.target, change.after, key))
-        if change.target.real != change.target.path.absolute():
+        if change.target.path.is_symlink():
             click.echo(f"This is a link to {change.target.real}, which is what changes.\n", err=True)
     _ask("Write this?", sure=bool(options["yes"]))
     entries = {entry.path: entry for entry in journal.entries()}
     for change in changes:
-        made = Entry.of(change.target, change.form, change.before, change.after, keyed=change.keyed)
+        made = Entry.of(
+            change.target.path, change.form, change.mode, change.before, change.after, keyed=change.keyed
+        )
         entries[made.path] = made
     journal.save(list(entries.values()))  # first, so that nothing is written which cannot be undone
     for change in changes:
