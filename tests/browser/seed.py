@@ -109,6 +109,7 @@ async def _call(ledger: Any, clock: _Clock, key_id: str, number: int) -> None:
         key_id,
         None,
         Worst(0, 0),
+        chosen_by="prefix",
     )
     try:
         ticket = await ledger.admit(admission)
@@ -128,7 +129,7 @@ def _ending(model: str, first: int, total: int) -> Settlement:
     taken, given = int(random.lognormvariate(9.4, 0.9)), int(random.lognormvariate(6.9, 0.8))
     usage = Usage(input_tokens=taken, output_tokens=given, cached_tokens=0, reasoning_tokens=0)
     cost, source = cost_of(usage, _price(model))
-    return Settlement(200, cost, source, taken, given, taken // 3, 0, first, total)
+    return Settlement(200, cost, source, taken, given, taken // 3, 0, first, total, sent_ms=first // 60)
 
 
 def _price(model: str) -> Price | None:

@@ -130,7 +130,7 @@ def test_an_older_database_is_upgraded_with_its_rows(path: Path) -> None:
     store = open_store(_config(path))
     with store.writing() as connection:
         _add_user(connection, 1)
-        for column in ("milliunits", "quantity", "unit"):
+        for column in ("milliunits", "quantity", "unit", "chosen_by", "sent_ms"):
             connection.exec_driver_sql(f"ALTER TABLE calls DROP COLUMN {column}")
         connection.exec_driver_sql("DROP TABLE made")
         connection.exec_driver_sql("UPDATE alembic_version SET version_num = '0001'")

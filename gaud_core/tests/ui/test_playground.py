@@ -46,6 +46,8 @@ def test_an_answer_is_streamed_and_booked_on_the_key(lasting: House, upstream: S
         "settled",
         "m",
     )
+    assert row.chosen_by == "prefix"
+    assert 0 <= row.sent_ms <= row.first_byte_ms <= row.total_ms
     shown = visitor.get(f"/ui/playground/calls/{row.id}").text
     assert "5 in, 7 out" in shown
     assert "$0.000019" in shown

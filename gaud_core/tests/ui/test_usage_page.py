@@ -30,7 +30,7 @@ def book(house: House, id: str, user: str, **fields: Any) -> None:
         "endpoint": "chat/completions", "stream": True, "on_disconnect": "cancel", "state": "settled",
         "status": 200, "reserved_tokens": 0, "admitted_at": NOON - 60_000, "cost_nanos": 1_500_000,
         "cost_source": "priced", "input_tokens": 10, "output_tokens": 20, "first_byte_ms": 300,
-        "total_ms": 1200, "settled_at": NOON - 58_000,
+        "total_ms": 1200, "settled_at": NOON - 58_000, "chosen_by": "listed", "sent_ms": 4,
     }  # fmt: skip
     with house.store.writing() as connection:
         connection.execute(insert(calls).values({**usual, **fields}))
@@ -149,8 +149,33 @@ def test_a_call_is_told_in_words(admin: Visitor, books: Books, call: str, told: 
 def test_the_time_of_a_call_is_split(admin: Visitor, books: Books) -> None:
     """Until the first byte, and from there to the last."""
     page = admin.get("/ui/usage/req_ada").text
-    assert "Provider: until the first byte" in page
-    assert "900 ms" in page
+    for part in (
+        "Gaud: checks, books, routing",
+        "4 ms",
+        "Provider: until the first byte",
+        "296 ms",
+        "900 ms",
+    ):
+        assert part in page
+
+
+@pytest.mark.parametrize(
+    ("chosen", "told"),
+    [
+        ("prefix", "The name began with the prefix"),
+        ("listed", "lists a model of exactly this name"),
+        ("pattern", "takes names of this pattern"),
+        ("maker", "has made for the same user"),
+        ("only", "nobody else serves this endpoint"),
+        (None, "The books do not say"),
+    ],
+)
+def test_a_call_says_why_its_provider_was_chosen(
+    lasting: House, admin: Visitor, books: Books, chosen: str | None, told: str
+) -> None:
+    """Also when it is older than the books' knowing it."""
+    book(lasting, f"req_chosen_{chosen}", books.bob, chosen_by=chosen, admitted_at=NOON - 86_400_000 * 9)
+    assert told in admin.get(f"/ui/usage/req_chosen_{chosen}").text
 
 
 def test_budgets_name_who_is_nearest_to_a_limit_first(lasting: House, admin: Visitor) -> None:

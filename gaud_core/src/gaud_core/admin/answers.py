@@ -125,7 +125,8 @@ class CallAnswer:
 
     `units` is what the call has taken of its account's allowance, such as premium requests of a subscription.
     `quantity` is what was counted in something else than tokens, and `unit` says what that is: images,
-    seconds, characters or searches.
+    seconds, characters or searches. `chosen_by` says why the call went to that instance: prefix, listed,
+    pattern, maker or only.
     """
 
     id: str
@@ -154,6 +155,8 @@ class CallAnswer:
     units: float | None
     quantity: int | None
     unit: str | None
+    chosen_by: str | None
+    sent_ms: int | None
 
     @classmethod
     def of(cls, row: Row) -> CallAnswer:

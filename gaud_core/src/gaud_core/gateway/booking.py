@@ -37,6 +37,8 @@ class Booking:
     exchange: Exchange
     free: bool = False
     """Whether the endpoint costs nothing, whatever the answer says."""
+    sent_ms: float | None = None
+    """When the call went out, since the request came; None as long as it has not."""
     _settled: asyncio.Future[Settled] | None = None
 
     async def close(self) -> None:
@@ -64,6 +66,7 @@ class Booking:
             self._milliunits(),
             usage.quantity if usage and usage.unit else None,
             (usage.unit or None) if usage else None,
+            None if self.sent_ms is None else round(self.sent_ms),
         )
 
     def _ending(self) -> tuple[int | None, str | None]:

@@ -55,6 +55,8 @@ class Trip:
     """Makes of the upstream's reply the one that the client gets."""
     endpoint: str = ""
     """The endpoint that the client asked, under which the call is booked; the call's own when empty."""
+    chosen_by: str | None = None
+    """Why it goes to that instance, see `Route`; `only` where a header or nothing else decided."""
 
 
 @attrs.frozen
@@ -99,6 +101,7 @@ async def _book(gateway: Gateway, trip: Trip, presence: Presence, exchange: Exch
         identity.digest,
         trip.worst,
         config.ledger.on_disconnect,
+        trip.chosen_by,
     )
     threshold = config.budget.warning_threshold_percent
     try:
@@ -140,6 +143,7 @@ async def _forward(trip: Trip, booking: Booking, client: Client) -> None:
 
 
 async def _relay(trip: Trip, booking: Booking, client: Client) -> None:
+    booking.sent_ms = booking.exchange.elapsed_ms()
     reply = await trip.instance.guard.send(trip.call)
     booking.exchange.fields["first_byte_ms"] = booking.exchange.elapsed_ms()
     delivery = Delivery(client.send, booking.close, client.directly)

@@ -75,7 +75,8 @@ class FormRoute:
         upload.with_model(route.model)
         call = self._call(scope, upload, attrs.evolve(body, model=route.model), identity)
         model = route.instance.by_id.get(route.model)
-        return Trip(call, body, route.instance, model, identity, dialect, dialect.worst(body, model))
+        worst, chosen = dialect.worst(body, model), route.chosen_by
+        return Trip(call, body, route.instance, model, identity, dialect, worst, chosen_by=chosen)
 
     def _without_model(self, scope: Scope, upload: Upload, identity: Identity) -> Trip:
         """A file goes to the instance that a header names, or to the only one that takes files."""
@@ -85,7 +86,8 @@ class FormRoute:
         scope["gaud.exchange"].fields |= {"provider": instance.name, "stream": False}
         call = attrs.evolve(call, headers={k: v for k, v in call.headers.items() if k != PROVIDER_HEADER})
         dialect = DIALECTS[self.endpoint]
-        return Trip(call, call.body, instance, None, identity, dialect, Worst(0, 0), free=True)
+        free = Worst(0, 0)
+        return Trip(call, call.body, instance, None, identity, dialect, free, free=True, chosen_by="only")
 
     def _call(self, scope: Scope, upload: Upload, body: Body, identity: Identity) -> Call:
         return Call(

@@ -115,6 +115,7 @@ class ObjectRoute:
             free=not operation.makes,
             remembers=own or operation.makes,
             change=partial(only_own, whereabouts=whereabouts) if operation.is_list else None,
+            chosen_by="maker" if own else "only",
         )
 
     async def _instance(

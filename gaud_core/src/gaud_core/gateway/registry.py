@@ -30,10 +30,11 @@ _WORD = re.compile(r"[a-z0-9][a-z0-9_-]{0,30}")
 
 @attrs.frozen
 class Route:
-    """Where a call goes, and the model's name there."""
+    """Where a call goes, the model's name there, and why: `prefix`, `listed`, `pattern` or `maker`."""
 
     instance: Instance
     model: str
+    chosen_by: str = "prefix"
 
 
 @attrs.frozen
@@ -57,10 +58,11 @@ class Registry:
         prefix, colon, rest = model.partition(":")
         if colon and rest and prefix in self.instances:
             return Route(self.instances[prefix], rest)
-        instance = self._by_exact_name(model, endpoint) or self._by_pattern(model, endpoint)
-        if instance is None:
-            raise ModelNotFound(self._not_found(model, may_use), param="model")
-        return Route(instance, model)
+        if (instance := self._by_exact_name(model, endpoint)) is not None:
+            return Route(instance, model, "listed")
+        if (instance := self._by_pattern(model, endpoint)) is not None:
+            return Route(instance, model, "pattern")
+        raise ModelNotFound(self._not_found(model, may_use), param="model")
 
     async def known(self, model: str = "") -> None:
         """Wait until it is known what the name means and costs, or for all names without one; 5 s at most.

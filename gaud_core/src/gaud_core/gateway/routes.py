@@ -89,7 +89,9 @@ class CallRoute:
             open_ended=body.stream or dialect.binary,
         )
         model = route.instance.by_id.get(route.model)
-        return Trip(call, body, route.instance, model, identity, dialect, dialect.worst(call.body, model))
+        worst = dialect.worst(call.body, model)
+        chosen = route.chosen_by
+        return Trip(call, body, route.instance, model, identity, dialect, worst, chosen_by=chosen)
 
     def _bridged(
         self,
@@ -117,4 +119,5 @@ class CallRoute:
         model = route.instance.by_id.get(route.model)
         worst = dialect.worst(call.body, model)
         trip = Trip(call, body, route.instance, model, identity, self.dialect, worst)
-        return attrs.evolve(trip, remembers=False, change=bridged.back, endpoint=self.endpoint)
+        trip = attrs.evolve(trip, remembers=False, change=bridged.back, endpoint=self.endpoint)
+        return attrs.evolve(trip, chosen_by=route.chosen_by)

@@ -52,7 +52,7 @@ class Whereabouts:
                 param="previous_response_id",
                 code="wrong_provider",
             )
-        return Route(self._configured(own), route.model)
+        return Route(self._configured(own), route.model, "maker")
 
     def serving(self, endpoint: str, headers: Mapping[str, str], wanted: str = "") -> Instance:
         """Give the instance that a header names, or the only one that serves an endpoint."""

@@ -135,6 +135,7 @@ def _intent(wants: Admission, key: KeyState | None, now: int, worker: str) -> di
         "endpoint": wants.endpoint,
         "stream": wants.stream,
         "on_disconnect": wants.on_disconnect,
+        "chosen_by": wants.chosen_by,
         "reserved_nanos": wants.worst.nanos,
         "reserved_tokens": wants.worst.tokens,
         "admitted_at": now,

@@ -96,6 +96,7 @@ def close(call: OpenCall, state: str, ending: Settlement, standing: Standing) ->
         "new_milliunits": _clamped(ending.milliunits, MAX_TOKENS),
         "new_quantity": _clamped(ending.quantity, MAX_TOKENS),
         "new_unit": ending.unit,
+        "new_sent_ms": ending.sent_ms,
     }
 
 

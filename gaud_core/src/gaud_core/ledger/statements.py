@@ -14,12 +14,12 @@ __all__ = ["Statements"]
 
 _ADMITTED = (
     "id", "worker", "user_id", "key_id", "instance", "provider", "model", "endpoint", "stream",
-    "on_disconnect", "reserved_nanos", "reserved_tokens", "admitted_at",
+    "on_disconnect", "reserved_nanos", "reserved_tokens", "admitted_at", "chosen_by",
 )  # fmt: skip
 _ENDED = (
     "status", "input_tokens", "output_tokens", "cached_tokens", "reasoning_tokens", "cost_nanos",
     "cost_source", "settled_at", "first_byte_ms", "total_ms", "error", "milliunits",
-    "quantity", "unit",
+    "quantity", "unit", "sent_ms",
 )  # fmt: skip
 
 _MADE = ("id", "user_id", "instance", "key_id", "created_at")

@@ -100,6 +100,11 @@ class Row:
     quantity: int | None
     """What was counted in something else than tokens: so many of `unit`."""
     unit: str | None
+    chosen_by: str | None
+    """Why it went to that instance: by the name's `prefix`, because it is `listed` there, by a `pattern`, as
+    `maker` of what the request goes on from, or as the `only` one that was meant; None of older calls."""
+    sent_ms: int | None
+    """Until the call went out to the provider, from its arrival on as the other two times."""
 
 
 @attrs.frozen

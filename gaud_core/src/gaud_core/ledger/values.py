@@ -35,6 +35,7 @@ class Admission:
     digest: bytes | None = attrs.field(default=None, repr=False)
     worst: Worst = Worst()
     on_disconnect: str = "cancel"
+    chosen_by: str | None = None
 
 
 @attrs.frozen
@@ -89,6 +90,8 @@ class Settlement:
     milliunits: int | None = None
     quantity: int | None = None
     unit: str | None = None
+    sent_ms: int | None = None
+    """When the call went out to the provider, counted from its arrival as the other times are."""
 
 
 class Settled(enum.Enum):

@@ -134,6 +134,8 @@ calls: Final = Table(
     Column("milliunits", BigInteger),  # of the account's allowance, in thousandths of its unit
     Column("quantity", BigInteger),  # of what is counted in something else than tokens
     Column("unit", String),  # what that is: images, seconds, characters, searches
+    Column("chosen_by", String),  # why it went to that instance: prefix, listed, pattern, maker, only
+    Column("sent_ms", BigInteger),  # from its arrival until it went out to the provider
 )
 
 IS_OPEN: Final = literal_column("state") == literal_column("'open'")

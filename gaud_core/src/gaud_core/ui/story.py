@@ -34,7 +34,9 @@ _ENDS = {
 _CHOSEN = {
     "prefix": "The name began with the prefix “{instance}:”, which decides alone.",
     "listed": "The name had no prefix, and “{instance}” lists a model of exactly this name.",
-    "pattern": "The name had no prefix and is listed nowhere; “{instance}” claims names of this pattern.",
+    "pattern": "The name had no prefix and is listed nowhere; “{instance}” takes names of this pattern.",
+    "maker": "The request goes on from something that “{instance}” has made for the same user.",
+    "only": "A header names “{instance}”, or nobody else serves this endpoint.",
 }
 
 
@@ -76,9 +78,9 @@ def _spans(row: Row) -> Sequence[Span]:
     if not total:
         return ()
     first = min(row.first_byte_ms if row.first_byte_ms is not None else total, total)
-    sent = min(_sent(row) or 0, first)
+    sent = min(row.sent_ms or 0, first)
     named = (
-        ("Gaud: checks, books, routing", sent if _sent(row) is not None else 0, "bar-second"),
+        ("Gaud: checks, books, routing", sent if row.sent_ms is not None else 0, "bar-second"),
         ("Provider: until the first byte", first - sent, "bar-main"),
         ("Answer: from the first byte to the last", total - first, "bar-good"),
     )
@@ -98,7 +100,7 @@ def _source(row: Row) -> str:
 
 
 def _chosen(row: Row, gateway: Gateway) -> str:
-    told = _CHOSEN.get(_by(row) or "")
+    told = _CHOSEN.get(row.chosen_by or "")
     if told is not None:
         return told.format(instance=row.instance)
     gone = "" if row.instance in gateway.registry.instances else " It is not configured any more."
@@ -120,11 +122,3 @@ def _tone(row: Row) -> str:
         return "info"
     good = row.state == "settled" and row.error is None and row.status is not None and row.status < 400
     return "good" if good else "bad"
-
-
-def _sent(row: Row) -> int | None:
-    return getattr(row, "sent_ms", None)
-
-
-def _by(row: Row) -> str | None:
-    return getattr(row, "chosen_by", None)
