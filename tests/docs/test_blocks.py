@@ -56,7 +56,7 @@ def test_configuration_loads(block: Block, tmp_path: Path) -> None:
     config = load_config(file, {}, schemas)
     assert config.problems == ()
     assert config.warnings == ()
-    assert config.instances
+    assert config.instances or "[providers" not in block.text
 
 
 @pytest.mark.parametrize("block", params(blocks("toml")))
