@@ -13,6 +13,7 @@ ENV PIP_DISABLE_PIP_VERSION_CHECK=1 PIP_NO_CACHE_DIR=1
 WORKDIR /build
 COPY constraints.txt pyproject.toml hatch_build.py LICENSE README.md ./
 COPY gaud_core gaud_core
+COPY gaud_provider_copilot gaud_provider_copilot
 COPY gaud_provider_litellm gaud_provider_litellm
 RUN python -m venv /opt/gaud \
  && /opt/gaud/bin/pip install -c constraints.txt ".[${GAUD_EXTRAS}]" \

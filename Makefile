@@ -7,7 +7,7 @@
 
 SHELL := /bin/sh
 .DEFAULT_GOAL := help
-.PHONY: help run demo test chaos bench check format lint types imports examples docs clean
+.PHONY: help run demo test chaos bench check format lint types imports examples docs screenshots clean
 
 PORT ?=
 TRIALS ?= 10000
@@ -50,8 +50,9 @@ run: .venv/installed ## Start Gaud on your llm-proxy.toml
 demo: .venv/installed .venv-litellm/installed ## Start Gaud in front of a real LiteLLM, without any key, and call it
 	@PORT='$(PORT)' exec $(bin)/python examples/demo/demo.py $(ARGS)
 
-test: .venv/installed .venv-litellm/installed ## Run every test, those with the real LiteLLM too
-	@GAUD_TEST_LITELLM='$(CURDIR)/.venv-litellm/bin/litellm' $(bin)/python -m pytest -n auto --maxprocesses 4 \
+test: .venv/installed .venv-litellm/installed .venv-clients/installed .clients-node/installed ## Run every test, those with the real LiteLLM and the real clients too
+	@GAUD_TEST_LITELLM='$(CURDIR)/.venv-litellm/bin/litellm' GAUD_TEST_CLIENTS='$(CURDIR)/.venv-clients/bin/python' \
+	  GAUD_TEST_NODE_CLIENTS='$(CURDIR)/.clients-node' $(bin)/python -m pytest -n auto --maxprocesses 4 \
 	  --dist worksteal $(ARGS)
 
 chaos: .venv/installed ## Throw faults at two workers under load and prove that the books are right
@@ -82,15 +83,19 @@ examples: .venv/installed
 docs: .venv/installed ## Run the examples in README and docs, with their output
 	@$(bin)/python -m pytest tests/docs $(ARGS)
 
+screenshots: .venv/installed ## Take pictures of every page of the dashboard, into docs/screenshots (ARGS="--only usage" some)
+	@exec $(bin)/python -m tests.browser.shots $(ARGS)
+
 clean: ## Remove the environments and everything that tools left behind
-	@rm -rf .venv .venv-litellm .bench-peers dist .ruff_cache .mypy_cache .pytest_cache .import_linter_cache .hypothesis
+	@rm -rf .venv .venv-litellm .venv-clients .clients-node .bench-peers dist .ruff_cache .mypy_cache .pytest_cache \
+	  .import_linter_cache .hypothesis
 	@find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 .venv/installed: constraints.txt $(metadata)
 	@$(choose_python); "$$python" -m venv .venv
 	$(call step,Preparing .venv,$(bin)/python -m pip install -c constraints.txt pip)
 	$(call step,Installing Gaud and its tools into .venv,$(bin)/python -m pip install -c constraints.txt \
-	  --build-constraint constraints.txt -e "./gaud_core[testing]" -e ./gaud_provider_copilot -e ./gaud_provider_litellm --group dev)
+	  --build-constraint constraints.txt -e "./gaud_core[testing]" -e ./gaud_provider_copilot -e ./gaud_provider_kiro -e ./gaud_provider_litellm --group dev)
 	@touch $@
 
 .bench-peers/installed:
@@ -104,4 +109,18 @@ clean: ## Remove the environments and everything that tools left behind
 	$(call step,Preparing .venv-litellm,.venv-litellm/bin/python -m pip install -c constraints-litellm.txt pip)
 	$(call step,Installing the real LiteLLM into .venv-litellm (700 MB; minutes),.venv-litellm/bin/python -m pip \
 	  install -c constraints-litellm.txt "litellm[proxy]")
+	@touch $@
+
+.venv-clients/installed: constraints-clients.txt
+	@$(choose_python); "$$python" -m venv .venv-clients
+	$(call step,Preparing .venv-clients,.venv-clients/bin/python -m pip install -c constraints-clients.txt pip)
+	$(call step,Installing the real clients for Python into .venv-clients,.venv-clients/bin/python -m pip \
+	  install -c constraints-clients.txt anthropic langchain-openai llm openai)
+	@touch $@
+
+# Node and npm are those of .venv, where a wheel brings them: no Node has to be installed.
+.clients-node/installed: .venv/installed tests/e2e/real_clients/package.json
+	@mkdir -p .clients-node && cp tests/e2e/real_clients/package.json .clients-node
+	$(call step,Installing the real clients for Node into .clients-node,cd .clients-node && ../$(bin)/python \
+	  ../tests/e2e/real_clients/npm.py install --ignore-scripts --no-audit --no-fund --no-package-lock)
 	@touch $@

@@ -1,10 +1,11 @@
-"""GitHub and Copilot as far as a client sees them, from `protocols/copilot.md`: strict, and with every quirk.
+"""GitHub and Copilot as far as a client sees them: strict, and with every quirk that is known.
 
 It refuses what the real ones refuse, and notes why in `refusals`.
 """
 
 from __future__ import annotations
 
+import copy
 import json
 import re
 import time
@@ -14,59 +15,19 @@ from typing import Any
 
 import attrs
 
-from gaud_core.testing import Answer, ScriptedUpstream, Seen, chat_completion, chat_stream
+from gaud_core.testing import Answer, ScriptedUpstream, Seen
 
-__all__ = ["CLIENT_ID", "MODELS", "PREMIUM", "ScriptedGitHub"]
+from .answering import MODELS, answer_to
+
+__all__ = ["CLIENT_ID", "PREMIUM", "ScriptedGitHub"]
 
 CLIENT_ID = "Iv1.b507a08c87ecfe98"
 GRANT = "urn:ietf:params:oauth:grant-type:device_code"
 PREMIUM = "x-quota-snapshot-premium_interactions"
 
 _IMAGES = ("image_url", "input_image", "image")
-
-
-def model(name: str, vendor: str = "OpenAI", **more: Any) -> dict[str, Any]:
-    """One entry of the list of models, whole and good."""
-    supports = {"streaming": True, "tool_calls": True, "vision": True}
-    limits = {"max_context_window_tokens": 128000, "max_prompt_tokens": 64000, "max_output_tokens": 4096}
-    capabilities = {"type": "chat", "family": name, "limits": limits, "supports": supports}
-    return {
-        "id": name,
-        "object": "model",
-        "name": name.title(),
-        "vendor": vendor,
-        "version": name,
-        "preview": False,
-        "model_picker_enabled": True,
-        "billing": {"is_premium": True, "multiplier": 1},
-        "policy": {"state": "enabled", "terms": ""},
-        "capabilities": capabilities,
-        **more,
-    }
-
-
-MODELS: list[Any] = [
-    model("gpt-4o", "Azure OpenAI", billing={"is_premium": False, "multiplier": 0}),
-    model("gpt-5", supported_endpoints=["/chat/completions", "/responses"]),
-    model("gpt-5-codex", supported_endpoints=["/responses"]),
-    model("claude-sonnet-4.5", "Anthropic", supported_endpoints=["/chat/completions", "/v1/messages"]),
-    model("gemini-2.5-pro", "Google", policy={"state": "unconfigured"}),
-    model("grok-mini", "xAI", billing={"is_premium": True, "multiplier": 0.25}, policy=None),
-    {"id": "bare"},
-    {"object": "model", "name": "without an id"},
-    "rubbish",
-    {
-        "id": "text-embedding-3-small",
-        "vendor": "Azure OpenAI",
-        "capabilities": {
-            "type": "embeddings",
-            "limits": {"max_inputs": 512},
-            "supports": {"dimensions": True},
-        },
-    },
-    {"id": "gpt-41-copilot", "capabilities": {"type": "completion"}},
-]
-"""A list as Copilot gives it, with entries that nobody can use."""
+_BETAS = {"interleaved-thinking-2025-05-14"}
+_EXHAUSTED = {"code": "quota_exceeded", "message": "You have exceeded your premium request allowance."}
 
 
 @attrs.define
@@ -87,10 +48,15 @@ class ScriptedGitHub:
     expires_in: float = 900.0
     lifetime: float = 1800.0
     refresh_in: float = 1500.0
-    at_once: bool = False
-    models: list[Any] = attrs.field(factory=lambda: list(MODELS))
+    pace: float | None = None
+    """The interval that it holds people to, if that is not the one that it tells."""
+    decision: str = "authorization_pending"
+    """What the person has decided before the code is there: `approved` or `access_denied`."""
+    models: list[Any] = attrs.field(factory=lambda: copy.deepcopy(MODELS))
     no_access: Mapping[str, Any] | None = None
     """What the exchange answers with 403 instead of a token."""
+    more: Mapping[str, Any] = attrs.field(factory=dict)
+    """Further members of the exchange's answer, in the place of the usual ones."""
     entitlement: float = 300.0
     used: float = 0.0
     """How many premium requests were taken."""
@@ -106,6 +72,10 @@ class ScriptedGitHub:
     """Exchanges of a login that was exchanged before."""
     initiators: list[str] = attrs.field(factory=list)
     given: list[str] = attrs.field(factory=list)
+    down: int = 0
+    """How many more exchanges fail with a page of HTML."""
+    exchangeable: bool = True
+    """Whether logins are by an app that may exchange them."""
     _made: int = 0
     _devices: dict[str, _Device] = attrs.field(factory=dict)
     _logins: dict[str, bool] = attrs.field(factory=dict)
@@ -118,6 +88,7 @@ class ScriptedGitHub:
         upstream.on("/login/oauth/access_token", self._access_token)
         upstream.on("/copilot_internal/v2/token", self._exchange)
         upstream.on("/copilot_internal/user", self._user)
+        upstream.on("/user", self._account)
         upstream.on("/models", lambda seen: self._refusal(seen) or self._list())
         upstream.default = self.call
 
@@ -160,9 +131,12 @@ class ScriptedGitHub:
         """Answer a call, or refuse it as Copilot would."""
         if refusal := self._refusal(seen) or self._wrong_call(seen):
             return refusal
-        premium = self._bill(seen)
-        answer = self.answer(seen) if self.answer else _plain(seen)
-        return attrs.evolve(answer, headers=[*answer.headers, (PREMIUM, premium)])
+        if (premium := self._bill(seen)) is None:
+            body = json.dumps(_EXHAUSTED).encode()
+            return Answer.whole(body, 402, {"retry-after": "3600"}, "text/plain; charset=utf-8")
+        answer = self.answer(seen) if self.answer else answer_to(seen)
+        told = [(PREMIUM, premium), ("x-request-id", seen.header("x-request-id") or "")]
+        return attrs.evolve(answer, headers=[*answer.headers, *told])
 
     # GitHub
 
@@ -173,9 +147,8 @@ class ScriptedGitHub:
         if fields.get("client_id") != CLIENT_ID or not fields.get("scope"):
             return self._github(404, "Not Found")
         code, number = f"device-test-{self._next()}", self._made
-        decision = "approved" if self.at_once else "authorization_pending"
-        now = self.clock()
-        self._devices[code] = _Device(now + self.expires_in, self.interval, now, decision)
+        now, pace = self.clock(), self.pace or self.interval
+        self._devices[code] = _Device(now + self.expires_in, pace, now, self.decision)
         return Answer.json(
             {
                 "device_code": code,
@@ -209,10 +182,20 @@ class ScriptedGitHub:
             {"access_token": self.new_login(), "token_type": "bearer", "scope": fields.get("scope", "")}
         )
 
+    def _login(self, seen: Seen) -> str:
+        """Give the login that a question comes with, empty if it is none."""
+        scheme, _, login = (seen.header("authorization") or "").partition(" ")
+        return login if scheme == "token" and login in self._logins else ""
+
     def _exchange(self, seen: Seen) -> Answer:
-        login = (seen.header("authorization") or "").removeprefix("token ")
-        if login not in self._logins:
+        if self.down:
+            self.down -= 1
+            return Answer.html("<html>Unicorn!</html>", 503)
+        login = self._login(seen)
+        if not login:
             return self._github(401, "Bad credentials")
+        if not self.exchangeable:
+            return self._github(404, "Not Found")
         if self.no_access is not None:
             return Answer.json(dict(self.no_access), 403)
         self.exchanges += 1
@@ -227,12 +210,17 @@ class ScriptedGitHub:
                 "endpoints": {"api": self.api or self.upstream.url, "telemetry": "https://telemetry.test"},
                 "sku": "monthly_subscriber",
                 "limited_user_quotas": None,
+                **self.more,
             }
         )
 
+    def _account(self, seen: Seen) -> Answer:
+        return (
+            Answer.json({"login": "octo-test"}) if self._login(seen) else self._github(401, "Bad credentials")
+        )
+
     def _user(self, seen: Seen) -> Answer:
-        login = (seen.header("authorization") or "").removeprefix("token ")
-        if login not in self._logins:
+        if not self._login(seen):
             return self._github(401, "Bad credentials")
         left = self.entitlement - self.used
         endless = {"entitlement": 0, "remaining": 0, "unlimited": True}
@@ -254,8 +242,8 @@ class ScriptedGitHub:
 
     def _refusal(self, seen: Seen) -> Answer | None:
         """Refuse a request without what every request needs."""
-        token = (seen.header("authorization") or "").removeprefix("Bearer ")
-        if not self.knows(token):
+        scheme, _, token = (seen.header("authorization") or "").partition(" ")
+        if scheme != "Bearer" or not self.knows(token):
             return self._text(401, "unauthorized: token expired")
         if not re.fullmatch(r"[\w.-]+/[\w.-]+", seen.header("editor-version") or ""):
             return self._text(400, "bad request: missing Editor-Version header for IDE auth")
@@ -269,51 +257,54 @@ class ScriptedGitHub:
 
     def _wrong_call(self, seen: Seen) -> Answer | None:
         told = json.loads(seen.body)
-        entry = next(
-            (m for m in self.models if isinstance(m, dict) and m.get("id") == told.get("model")), None
-        )
+        entry = self._entry(told.get("model"))
         policy = (entry or {}).get("policy") or {"state": "enabled"}
         if entry is None or policy["state"] != "enabled":
-            return self._error(400, "The requested model is not supported.", "model_not_supported", "model")
-        kind = entry.get("capabilities", {}).get("type", "chat")
-        served = (
-            ["/embeddings"]
-            if kind == "embeddings"
-            else entry.get("supported_endpoints", ["/chat/completions"])
-        )
+            return self._error("The requested model is not supported.", "model_not_supported", "model")
+        is_embedding = entry.get("capabilities", {}).get("type") == "embeddings"
+        served = ["/embeddings"] if is_embedding else entry.get("supported_endpoints", ["/chat/completions"])
         if seen.path not in served:
-            return self._error(
-                400, f"model is not accessible via the {seen.path} endpoint", "unsupported_api", None
-            )
+            return self._error(f"model is not accessible via the {seen.path} endpoint", "unsupported_api")
         if _has_image(told) != (seen.header("copilot-vision-request") == "true"):
             return self._text(400, "missing required Copilot-Vision-Request header for vision requests")
-        if (
-            "max_tokens" in told
-            and str(told["model"]).startswith(("gpt-5", "o1", "o3"))
-            and seen.path != "/v1/messages"
-        ):
-            return self._error(
-                400, "Unsupported parameter: 'max_tokens'.", "unsupported_parameter", "max_tokens"
-            )
-        if seen.path == "/embeddings" and not isinstance(told.get("input"), list):
-            return self._error(400, "input must be a list", "invalid_request_body", "input")
-        if seen.path == "/responses" and told.get("service_tier") is not None:
-            return self._error(
-                400, "Unsupported parameter: service_tier", "unsupported_parameter", "service_tier"
-            )
-        if seen.path == "/v1/messages" and not seen.header("anthropic-version"):
-            return self._text(400, "anthropic-version: header is required")
+        if not is_embedding and seen.header("x-initiator") not in {"user", "agent"}:
+            return self._text(400, "bad request: X-Initiator")
+        return self._wrong_member(seen, told)
+
+    def _wrong_member(self, seen: Seen, told: dict[str, Any]) -> Answer | None:
+        unsupported = "unsupported_parameter"
+        is_new = str(told["model"]).startswith(("gpt-5", "o1", "o3"))
+        match seen.path:
+            case "/chat/completions" if "max_tokens" in told and is_new:
+                return self._error("Unsupported parameter: 'max_tokens'.", unsupported, "max_tokens")
+            case "/embeddings" if not isinstance(told.get("input"), list):
+                return self._error("input must be a list", "invalid_request_body", "input")
+            case "/responses" if told.get("service_tier") is not None:
+                return self._error("Unsupported parameter: service_tier", unsupported, "service_tier")
+            case "/v1/messages" if not seen.header("anthropic-version"):
+                return self._text(400, "anthropic-version: header is required")
+            case "/v1/messages" if (
+                set(filter(None, (seen.header("anthropic-beta") or "").split(","))) - _BETAS
+            ):
+                return self._text(400, "unsupported beta header(s)")
         return None
 
-    def _bill(self, seen: Seen) -> str:
-        """Take a premium request times the model's multiplier for a user's turn; give the quota header."""
-        told = json.loads(seen.body)
-        if seen.path != "/embeddings":
-            initiator = seen.header("x-initiator") or "user"
+    def _entry(self, name: Any) -> dict[str, Any] | None:
+        return next((m for m in self.models if isinstance(m, dict) and m.get("id") == name), None)
+
+    def _bill(self, seen: Seen) -> str | None:
+        """Take a premium request times the multiplier for a user's turn; give the quota header.
+
+        Nothing if there is not as much left.
+        """
+        entry = self._entry(json.loads(seen.body)["model"]) or {}
+        initiator = seen.header("x-initiator")
+        if initiator:
             self.initiators.append(initiator)
-            entry = next(m for m in self.models if isinstance(m, dict) and m.get("id") == told["model"])
-            multiplier = entry.get("billing", {}).get("multiplier", 1)
-            self.used += multiplier if initiator == "user" else 0
+        price = entry.get("billing", {}).get("multiplier", 0) if initiator == "user" else 0
+        if self.used + price > self.entitlement:
+            return None
+        self.used += price
         percent = 100 * (self.entitlement - self.used) / self.entitlement
         reset = "2026-12-01T00%3A00%3A00Z"
         return f"ent={self.entitlement:g}&ov=0.0&ovPerm=false&rem={percent:.1f}&rst={reset}"
@@ -335,29 +326,16 @@ class ScriptedGitHub:
         self.refusals.append(message)
         return Answer.whole(f"{message}\n".encode(), status, content_type="text/plain; charset=utf-8")
 
-    def _error(self, status: int, message: str, code: str, param: str | None) -> Answer:
+    def _error(self, message: str, code: str, param: str | None = None) -> Answer:
         """Give an error as Copilot does: JSON that is called plain text."""
         self.refusals.append(message)
         error = {"message": message, "code": code, "param": param, "type": "invalid_request_error"}
-        body = json.dumps({"error": error}) + "\n"
-        return Answer.whole(body.encode(), status, content_type="text/plain; charset=utf-8")
+        body = json.dumps({"error": error}, separators=(",", ":")) + "\n"
+        return Answer.whole(body.encode(), 400, content_type="text/plain; charset=utf-8")
 
     def _next(self) -> int:
         self._made += 1
         return self._made
-
-
-def _plain(seen: Seen) -> Answer:
-    told = json.loads(seen.body)
-    if seen.path == "/embeddings":
-        rows = [
-            {"object": "embedding", "index": at, "embedding": [0.5]} for at, _ in enumerate(told["input"])
-        ]
-        usage = {"prompt_tokens": 3, "total_tokens": 3}
-        return Answer.json({"object": "list", "data": rows, "model": told["model"], "usage": usage})
-    if told.get("stream"):
-        return chat_stream(model=told["model"])
-    return chat_completion(model=told["model"])
 
 
 def _has_image(value: Any) -> bool:

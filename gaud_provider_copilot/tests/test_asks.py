@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from gaud_core import Body, Call
 from gaud_provider_copilot.asks import Ask, ask_of
 
-FAST = settings(max_examples=200, deadline=None)
+FAST = settings(max_examples=100, deadline=None)
 WANTING = ("gpt-5*",)
 
 SAID: dict[str, Any] = {"type": "message", "role": "user", "content": [{"type": "input_text", "text": "Hi"}]}
@@ -66,6 +66,41 @@ def test_who_began_a_turn_of_messages(messages: Any, last: str, any_rule: str) -
     """A result of a tool is no turn of a person, though Anthropic calls it the user's."""
     assert _ask("messages", messages=messages).initiator == last
     assert _ask("messages", "any", messages=messages).initiator == any_rule
+
+
+REMINDER = "<system-reminder>Be kind.</system-reminder>"
+
+
+@pytest.mark.parametrize(
+    ("endpoint", "content", "initiator"),
+    [
+        pytest.param("messages", [RESULT, {"type": "text", "text": REMINDER}], "agent", id="beside a result"),
+        pytest.param(
+            "messages", [{"type": "text", "text": REMINDER}, TEXT], "user", id="beside a person's words"
+        ),
+        pytest.param("chat/completions", REMINDER, "agent", id="behind a tool's message"),
+        pytest.param("chat/completions", f"Hi. {REMINDER}", "user", id="after a person's words"),
+        pytest.param("chat/completions", [{"type": "text", "text": REMINDER}], "agent", id="in parts"),
+    ],
+)
+def test_reminders_are_no_persons(endpoint: str, content: Any, initiator: str) -> None:
+    """Programs put them into the user's mouth in each turn of a tool loop, which no person began."""
+    assert _ask(endpoint, messages=[{"role": "user", "content": content}]).initiator == initiator
+
+
+def test_reasoning_goes_back_and_all_else_stays() -> None:
+    """Only the assistant's member changes its name: numbers keep their spelling, tools their properties."""
+    raw = (
+        b'{"model":"m","messages":[{"role":"assistant","reasoning_content":"a","x":1.50,"n":1e400},'
+        b'{"role":"assistant","reasoning_content":null},{"role":"user","content":"reasoning_content"}],'
+        b'"tools":[{"properties":{"reasoning_content":{}}}],"top_p":1.0}'
+    )
+    told = ask_of(Call("c", "chat/completions", "m", Body.parse(raw)), "last", ()).body.raw
+    assert told == (
+        b'{"model":"m","messages":[{"role":"assistant","x":1.50,"n":1e400,"reasoning_text":"a"},'
+        b'{"role":"assistant"},{"role":"user","content":"reasoning_content"}],'
+        b'"tools":[{"properties":{"reasoning_content":{}}}],"top_p":1.0}'
+    )
 
 
 def test_any_message_of_an_agent() -> None:

@@ -7,8 +7,6 @@ from typing import Any
 
 import pytest
 
-from gaud_core.testing import Answer
-
 from .conftest import World
 
 IMAGE = {"type": "image_url", "image_url": {"url": "data:image/png;base64,iVBORw0KGgo="}}
@@ -130,13 +128,13 @@ def test_the_quota_stays_inside(world: World) -> None:
 
 def test_a_quota_that_is_used_up(world: World) -> None:
     """Copilot's 402 becomes what clients of OpenAI know, and says until when."""
-    world.ask("gpt-4o")  # tells when the quota is whole again
-    body = b'{"code":"quota_exceeded","message":"You have exceeded your premium request allowance."}'
-    world.github.answer = lambda seen: Answer.whole(body, 402, {"retry-after": "3600"}, "text/plain")
+    world.github.used = world.github.entitlement
     answer = world.ask("gpt-5")
     assert (answer.status_code, answer.headers["retry-after"]) == (429, "3600")
     assert answer.json()["error"]["code"] == "insufficient_quota"
+    assert "You have exceeded your premium request allowance." in answer.text
     assert "2026-12-01" in answer.headers["x-gaud-hint"]
+    assert world.ask("gpt-4o").status_code == 200  # its multiplier is 0
 
 
 def test_calls_cost_nothing_more(world: World) -> None:
@@ -145,23 +143,3 @@ def test_calls_cost_nothing_more(world: World) -> None:
     assert row["subscription"] is True
     assert row["premium_multiplier"] == 1.0
     assert (row["max_input_tokens"], row["max_output_tokens"]) == (64000, 4096)
-
-
-def test_the_openai_sdk_with_tools_and_an_image(world: World) -> None:
-    """The SDK reads an answer of Claude's that came in pieces."""
-    openai = pytest.importorskip("openai")
-    pieces = [
-        {"finish_reason": "tool_calls", "message": {"role": "assistant", "content": "Let me look."}},
-        {"finish_reason": "tool_calls", "message": {"role": "assistant", "tool_calls": [TOOL_CALL]}},
-    ]
-    world.github.answer = lambda seen: Answer.json({"choices": pieces})
-    client = openai.OpenAI(base_url=f"{world.gateway.http.base_url}/v1", api_key="test", max_retries=0)
-    tool = {"type": "function", "function": {"name": "look", "parameters": {"type": "object"}}}
-    content = [{"type": "text", "text": "What is this?"}, IMAGE]
-    answer = client.chat.completions.create(
-        model="copilot:claude-sonnet-4.5", messages=[{"role": "user", "content": content}], tools=[tool]
-    )
-    assert world.github.refusals == []
-    (choice,) = answer.choices
-    assert (choice.message.content, choice.finish_reason) == ("Let me look.", "tool_calls")
-    assert [call.function.name for call in choice.message.tool_calls] == ["look"]

@@ -12,9 +12,9 @@ from hypothesis import strategies as st
 from gaud_core import UpstreamFailed
 from gaud_provider_copilot.catalog import Entry, entries_from
 
-from .github import MODELS, model
+from .answering import MODELS, model
 
-FAST = settings(max_examples=300, deadline=None)
+FAST = settings(max_examples=100, deadline=None)
 
 
 def _entries(*items: Any) -> dict[str, Entry]:
@@ -42,19 +42,21 @@ def test_the_list_as_copilot_gives_it() -> None:
 def test_endpoints() -> None:
     """As listed; without a list, chat; embeddings have their own."""
     entries = _entries(*MODELS)
-    assert entries["gpt-4o"].endpoints == {"chat/completions"}
-    assert entries["gpt-5"].endpoints == {"chat/completions", "responses"}
-    assert entries["gpt-5-codex"].endpoints == {"responses"}
-    assert entries["claude-sonnet-4.5"].endpoints == {"chat/completions", "messages"}
-    assert entries["text-embedding-3-small"].endpoints == {"embeddings"}
-    assert _entries(model("m", supported_endpoints=["ws:/responses"]))["m"].endpoints == {"chat/completions"}
+    assert entries["gpt-4o"].model.endpoints == frozenset({"chat/completions"})
+    assert entries["gpt-5"].model.endpoints == frozenset({"chat/completions", "responses"})
+    assert entries["gpt-5-codex"].model.endpoints == frozenset({"responses"})
+    assert entries["claude-sonnet-4.5"].model.endpoints == frozenset({"chat/completions", "messages"})
+    assert entries["text-embedding-3-small"].model.endpoints == frozenset({"embeddings"})
+    assert _entries(model("m", supported_endpoints=["ws:/responses"]))["m"].model.endpoints == frozenset(
+        {"chat/completions"}
+    )
 
 
 def test_multipliers() -> None:
     """How many premium requests a turn takes; unknown is not nothing."""
     entries = _entries(*MODELS)
-    told = {name: entry.multiplier for name, entry in entries.items()}
-    assert (told["gpt-4o"], told["gpt-5"], told["grok-mini"], told["bare"]) == (0.0, 1.0, 0.25, None)
+    told = {name: entry.model.price and entry.model.price.milliunits for name, entry in entries.items()}
+    assert (told["gpt-4o"], told["gpt-5"], told["grok-mini"], told["bare"]) == (0, 1000, 250, None)
 
 
 def test_the_usable_one_of_two_entries_counts() -> None:
@@ -83,7 +85,7 @@ ANY = st.recursive(
             inner,
         )
     ),
-    max_leaves=20,
+    max_leaves=12,
 )
 
 

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Mapping
+from pathlib import Path
 from typing import Any
 
-from gaud_core import Token
+from platformdirs import user_data_path
+
+from gaud_core import Token, TokenStore
 from gaud_core.testing import (
     Answer,
     HTTPProviderTests,
@@ -15,7 +19,8 @@ from gaud_core.testing import (
 )
 from gaud_provider_copilot import Copilot
 
-from .github import ScriptedGitHub, model
+from .answering import model
+from .github import ScriptedGitHub
 
 EDITOR = frozenset(
     {"api_version", "client_id", "discover_interval_secs", "editor_version", "initiator", "integration_id"}
@@ -75,3 +80,8 @@ class TestCopilotLive(LiveProviderTests):
 
     provider = Copilot
     model = "gpt-4o"
+
+    def live_token(self) -> Token | None:
+        """GitHub's token does not change when it is exchanged, so that a copy harms nobody."""
+        folder = os.environ.get("GAUD_DATA_DIR") or user_data_path("gaud", appauthor=False)
+        return TokenStore(Path(folder) / "copilot" / "token.json").load()

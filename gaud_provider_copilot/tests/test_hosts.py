@@ -63,6 +63,13 @@ def test_no_address_is_the_usual_one() -> None:
         (PUBLIC, 7),
         (PUBLIC, ""),
         (PUBLIC, "https://[::1"),
+        (PUBLIC, "https://evil.test\\.githubcopilot.com"),
+        (PUBLIC, "https://evil.test/.githubcopilot.com"),
+        (PUBLIC, "https://evil.test#.githubcopilot.com"),
+        (PUBLIC, "https://evil.test\t.githubcopilot.com"),
+        (PUBLIC, "https://evil。githubcopilot.com"),
+        (PUBLIC, "https://api.githubcopilot.com:99999"),
+        (PUBLIC, "ftp://api.githubcopilot.com"),
     ],
 )
 def test_an_address_from_elsewhere(hosts: Hosts, url: object) -> None:

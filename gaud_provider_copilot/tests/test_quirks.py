@@ -1,4 +1,4 @@
-"""Each quirk of Copilot's answers, as `protocols/copilot.md` has it: what it sends, and what clients get.
+"""Each quirk of Copilot's answers that is known: what it sends, and what clients get.
 
 A file in `quirks/` says why, what `upstream` sends, and what the `client` gets: `same` bytes, other JSON, or
 an `error`. `created` is `now` where Gaud fills it in.
@@ -22,7 +22,7 @@ from gaud_provider_copilot.answers import mended
 from gaud_provider_copilot.stream import mended_stream
 
 QUIRKS = Path(__file__).parent / "quirks"
-FAST = settings(max_examples=300, deadline=None)
+FAST = settings(max_examples=100, deadline=None)
 
 JSON = st.recursive(
     st.none()

@@ -44,6 +44,7 @@ async def test_discovery_asks_with_the_key(litellm: HTTPXMock, make: Make) -> No
         "gpt-4o",
         "text-embedding-3-small",
         "anthropic/claude-haiku-4-5",
+        "openai/whisper-1",
     ]
     for request in litellm.get_requests():
         assert request.headers["authorization"] == "Bearer sk-test-master"

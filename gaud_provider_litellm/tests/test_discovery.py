@@ -65,7 +65,20 @@ def test_a_model_from_the_price_map_has_all_prices_and_limits() -> None:
     assert model.extra["supports_vision"] is True
 
 
-@pytest.mark.parametrize("name", ["mock", "openai/whisper-1", "openai/hd/1024-x-1792/dall-e-3"])
+def test_sound_is_priced_by_the_second() -> None:
+    """What LiteLLM prices in another unit has no price per token, and is not free."""
+    assert real()["openai/whisper-1"].price == Price(second=100_000 * 10**6)
+
+
+def test_a_unit_counts_for_its_mode() -> None:
+    """The price of an image in a prompt is not that of one that is made."""
+    costs: dict[str, Any] = {"output_cost_per_image": 0.04, "input_cost_per_character": 1.5e-05}
+    assert only(info(mode="image_generation", **costs)).price == Price(image=40_000_000 * 10**6)
+    assert only(info(mode="audio_speech", **costs)).price == Price(character=15_000 * 10**6)
+    assert only(info(mode="chat", **costs)).price is None
+
+
+@pytest.mark.parametrize("name", ["mock", "openai/hd/1024-x-1792/dall-e-3"])
 def test_the_zero_of_an_unpriced_model_is_unknown(name: str) -> None:
     """LiteLLM 1.102.4 shows 0 for models without a price, or priced by image or second: that is not free."""
     assert real()[name].price is None

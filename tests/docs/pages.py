@@ -11,11 +11,13 @@ import pytest
 from sybil import Document
 from sybil.parsers.markdown.lexers import FencedCodeBlockLexer
 
-__all__ = ["GUIDES", "PAGES", "ROOT", "Block", "anchors", "blocks", "named", "params", "prose"]
+__all__ = ["CLIENTS", "GUIDES", "PAGES", "ROOT", "Block", "anchors", "blocks", "named", "params", "prose"]
 
 ROOT = Path(__file__).resolve().parents[2]
 GUIDES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("**/*.md"))]
 """What users read: every message that these show is one that Gaud says."""
+CLIENTS = [page for page in GUIDES if page.parent.name == "clients" and page.name != "README.md"]
+"""The pages of clients; what stands in them is not Gaud's own, and has tests of its own."""
 PAGES = sorted({*GUIDES, *ROOT.glob("*.md"), *ROOT.glob("gaud_*/*.md"), *ROOT.glob("examples/**/*.md")})
 """Every document."""
 

@@ -72,10 +72,11 @@ def play(folder: Path) -> Told:
         gauds = [main, *(start(folder / start.__name__, stack) for start in _SCENARIOS)]
         for gaud in gauds:
             _converse(gaud, told)
-        outputs = [pool.submit(command, *words) for words in _commands(folder, main)]
+        outputs = [pool.submit(_command, *words) for words in _commands(folder, main)]
         _requests(main, told)
         _people(main, told)
         _failures(main, upstream, told)
+        _changes(main)
         for output in outputs:
             told.hear(output.result())
         for gaud in gauds:
@@ -85,7 +86,20 @@ def play(folder: Path) -> Told:
     return told
 
 
+def _command(folder: Path, *words: str) -> str:
+    """Run a command as somebody does who has installed no provider but LiteLLM."""
+    return command(folder, *words, GAUD_PLUGINS="litellm")
+
+
 def _hello(seen: Seen) -> Answer:
+    if seen.path == "/v1/files":
+        return Answer.json({"object": "list", "data": [], "has_more": False})
+    if seen.path == "/v1/messages":
+        usage = {"input_tokens": 5, "output_tokens": 7}
+        said = [{"type": "text", "text": "Hello!"}]
+        return Answer.json(
+            {"id": "msg_1", "type": "message", "role": "assistant", "content": said, "usage": usage}
+        )
     if seen.method == "GET":
         return Answer.error(404)
     return chat_stream() if seen.json.get("stream") else chat_completion()
@@ -129,8 +143,8 @@ def _bare(folder: Path, stack: contextlib.ExitStack) -> Gaud:
 def _broken(folder: Path, stack: contextlib.ExitStack) -> Gaud:
     """One good section, one that names a provider that is not installed, one with mistakes."""
     upstream = stack.enter_context(litellm())
-    more = '[providers.kiro]\n[providers.work]\nprovider = "litellm"\nurl = "localhost:4000"\n'
-    return _started(folder, stack, LITELLM.format(url=upstream.url) + more)
+    more = '[providers.gemini]\n[providers.work]\nprovider = "litellm"\nurl = "localhost:4000"\n'
+    return _started(folder, stack, LITELLM.format(url=upstream.url) + more, GAUD_PLUGINS="litellm")
 
 
 def _json(folder: Path, stack: contextlib.ExitStack) -> Gaud:
@@ -156,7 +170,7 @@ def _requests(gaud: Gaud, told: Told) -> None:
     told.see(gaud.ask("GET", "/v1/models", key=None))
     told.see(gaud.ask("GET", "/v1/models", key="sk-wrong"))
     told.see(gaud.ask("GET", "/v1/chat/completions"))
-    told.see(gaud.ask("POST", "/v1/embeddings"))
+    told.see(gaud.ask("POST", "/v1/nothing"))
     told.see(gaud.ask("GET", "/health", headers={"x-long": "x" * 70_000}))
     for body in (b"", b"{", b"[]", b"{}", b'{"model": 5}', b'{"Model": "m"}', b"x" * 600):
         told.see(gaud.ask("POST", "/v1/chat/completions", content=body))
@@ -211,6 +225,14 @@ def _failures(gaud: Gaud, upstream: ScriptedUpstream, told: Told) -> None:
         told.see(gaud.chat())
     told.see(gaud.ask("GET", "/health"))
     told.see(gaud.ask("GET", "/health", key=None))
+
+
+def _changes(gaud: Gaud) -> None:
+    """Change the configuration, break it, and mend it."""
+    good = (gaud.folder / "llm-proxy.toml").read_text(encoding="utf-8") + "[breaker]\nopen_secs = 60\n"
+    gaud.reconfigure(good, "configuration applied")
+    gaud.reconfigure(good + '[logging]\nlevel = "loud"\n', "is refused")
+    gaud.reconfigure(good, "is good again")
 
 
 def _commands(folder: Path, main: Gaud) -> list[tuple[Path, str] | tuple[Path, str, str, str]]:

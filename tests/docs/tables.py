@@ -12,6 +12,8 @@ from pathlib import Path
 from typing import Any
 
 from gaud_core.settings import OptionInfo, describe
+from gaud_provider_copilot import CopilotSettings
+from gaud_provider_kiro import KiroSettings
 from gaud_provider_litellm import LiteLLMSettings
 
 __all__ = ["TABLES", "blocks", "settings_table", "with_tables"]
@@ -19,7 +21,11 @@ __all__ = ["TABLES", "blocks", "settings_table", "with_tables"]
 ROOT = Path(__file__).resolve().parents[2]
 BLOCK = re.compile(r"(<!-- settings:begin (\S+ )?-->\n).*?(<!-- settings:end -->)", re.DOTALL)
 
-TABLES: Mapping[str, type] = {"providers.litellm": LiteLLMSettings}
+TABLES: Mapping[str, type] = {
+    "providers.copilot": CopilotSettings,
+    "providers.kiro": KiroSettings,
+    "providers.litellm": LiteLLMSettings,
+}
 """The settings class of each section; a block without a section's name is `providers.litellm`."""
 
 

@@ -11,14 +11,17 @@ from pathlib import Path
 import pytest
 
 from gaud_core.config import load_config
+from gaud_provider_copilot import CopilotSettings
+from gaud_provider_kiro import KiroSettings
 from gaud_provider_litellm import LiteLLMSettings
 
 from .guide import joined, providers
-from .pages import PAGES, Block, blocks, named, params
+from .pages import CLIENTS, PAGES, Block, blocks, named, params
 from .running import KEY, Gaud
 
-PROGRAMS = [page for page in PAGES if blocks("python", pages=[page])]
-TOMLS = [block for block in blocks("toml") if "[project]" not in block.text]
+OURS = [page for page in PAGES if page not in CLIENTS]
+PROGRAMS = [page for page in OURS if blocks("python", pages=[page])]
+TOMLS = [block for block in blocks("toml", pages=OURS) if "[project]" not in block.text]
 
 
 @pytest.mark.parametrize("page", PROGRAMS, ids=named)
@@ -44,7 +47,11 @@ def test_configuration_loads(block: Block, tmp_path: Path) -> None:
     file = tmp_path / "llm-proxy.toml"
     file.write_text(block.text, encoding="utf-8")
     file.chmod(0o600)
-    schemas: dict[str, type] = {"litellm": LiteLLMSettings}
+    schemas: dict[str, type] = {
+        "copilot": CopilotSettings,
+        "kiro": KiroSettings,
+        "litellm": LiteLLMSettings,
+    }
     schemas |= {cls.name: cls.settings_class for cls in providers(block.page)}
     config = load_config(file, {}, schemas)
     assert config.problems == ()

@@ -60,12 +60,17 @@ def test_gaud_providers_lists_them(block: Block, tmp_path: Path) -> None:
         assert told.said(line), f"{line!r} is not in {sorted(told.lines)}"
 
 
-@pytest.mark.parametrize("model", ["acme:x", "acme-1"])
-def test_acme_is_called_with_its_own_key(guided: Gaud, upstream: ScriptedUpstream, model: str) -> None:
-    """By prefix and by pattern; the client's key is replaced."""
-    assert guided.chat(model=model).json()["choices"][0]["message"]["content"] == "Hello!"
+def test_acme_is_called_with_its_own_key(guided: Gaud, upstream: ScriptedUpstream) -> None:
+    """By prefix; the client's key is replaced."""
+    assert guided.chat(model="acme:x").json()["choices"][0]["message"]["content"] == "Hello!"
     assert upstream.calls[-1].path == "/v1/chat/completions"
     assert upstream.calls[-1].header("authorization") == "Bearer sk-test-acme"
+
+
+@pytest.mark.parametrize(("guided", "status"), [("Acme", 200), ("ListedAcme", 404)], indirect=["guided"])
+def test_acme_is_called_by_its_pattern(guided: Gaud, status: int) -> None:
+    """As long as it does not list its models, and this is none of them."""
+    assert guided.chat(model="acme-1").status_code == status
 
 
 def test_the_parrot_answers_whole_and_streamed(guided: Gaud) -> None:

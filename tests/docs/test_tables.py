@@ -7,12 +7,15 @@ from pathlib import Path
 from types import ModuleType
 
 import pytest
+from anthropic.types.message_create_params import MessageCreateParamsBase
+from openai.types.chat.completion_create_params import CompletionCreateParamsBase
+from openai.types.responses.response_create_params import ResponseCreateParamsBase
 
 import gaud_core
 from gaud_core import Secret, option, settings
 from gaud_provider_litellm import LiteLLMSettings
 
-from . import reference
+from . import bridge_samples, bridge_tables, reference
 from .kit_tables import PAGE, with_kit_table
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -71,9 +74,9 @@ def test_documents_agree_with_the_schema(tables: ModuleType, path: Path) -> None
     assert text == tables.with_tables(text)
 
 
-def test_the_litellm_readme_has_its_table() -> None:
+def test_the_readmes_of_providers_have_their_tables() -> None:
     """The test above cannot pass by finding nothing."""
-    assert ROOT / "gaud_provider_litellm" / "README.md" in DOCUMENTS
+    assert {ROOT / f"gaud_provider_{name}" / "README.md" for name in ("copilot", "litellm")} <= set(DOCUMENTS)
 
 
 def test_the_table_of_the_kits_tests_is_true() -> None:
@@ -88,3 +91,23 @@ def test_the_reference_is_true_and_whole() -> None:
     assert reference.PAGE.read_text(encoding="utf-8") == reference.reference()
     grouped = {name for names in reference.GROUPS.values() for name in names.split()}
     assert grouped == set(gaud_core.__all__) - {"__version__"}
+
+
+def test_the_tables_of_bridges_are_true() -> None:
+    """Run `python -m tests.docs.bridge_tables` after a change of a bridge."""
+    text = bridge_tables.PAGE.read_text(encoding="utf-8")
+    assert bridge_tables.with_bridge_tables(text) == text
+
+
+@pytest.mark.parametrize(
+    ("endpoint", "fields"),
+    [
+        ("messages", MessageCreateParamsBase.__annotations__),
+        ("responses", ResponseCreateParamsBase.__annotations__),
+        ("chat/completions", CompletionCreateParamsBase.__annotations__),
+    ],
+)
+def test_every_field_of_a_dialect_is_in_its_table(endpoint: str, fields: dict[str, object]) -> None:
+    """What the vendor's own library can send has a row that says what becomes of it."""
+    rows = {sample.name for sample in bridge_samples.SAMPLES[endpoint, "field"]}
+    assert fields.keys() - rows == set()

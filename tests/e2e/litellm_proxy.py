@@ -21,7 +21,9 @@ def start_litellm(executable: str, upstream_url: str, folder: Path, port: int | 
     config = folder / "litellm.yaml"
     config.write_text(json.dumps(configuration(upstream_url), indent=1, ensure_ascii=False))  # JSON is YAML
     command = [executable, "--config", str(config), "--host", "127.0.0.1", "--port", str(port)]
-    server = Server.start("LiteLLM", command, port, folder / "litellm.log", _environment(folder))
+    server = Server.start(
+        "LiteLLM", command, port, folder / "litellm.log", _environment(folder, upstream_url)
+    )
     try:
         server.wait_ready("/health/liveliness", 90)
     except BaseException:
@@ -33,7 +35,14 @@ def start_litellm(executable: str, upstream_url: str, folder: Path, port: int | 
 def configuration(upstream_url: str) -> dict[str, Any]:
     """Return the proxy's configuration: retries off, so that each call is one call."""
     return {
-        "model_list": [*_mock_models(), *_scripted_models(f"{upstream_url}/v1")],
+        "model_list": [
+            *_mock_models(),
+            *_scripted_models(f"{upstream_url}/v1"),
+            *_other_models(upstream_url),
+        ],
+        "files_settings": [
+            {"custom_llm_provider": "openai", "api_base": f"{upstream_url}/v1", "api_key": "sk-test-upstream"}
+        ],
         "router_settings": {"num_retries": 0},
         "litellm_settings": {"num_retries": 0, "telemetry": False},
         "general_settings": {"master_key": MASTER_KEY},
@@ -62,15 +71,36 @@ def _scripted_models(api_base: str) -> list[dict[str, Any]]:
     ]
 
 
+def _other_models(url: str) -> list[dict[str, Any]]:
+    """Return models of other endpoints than chat."""
+    tireless = {"allowed_fails": 1_000_000}
+    openai_like = {name: f"openai/scripted-{name}" for name in ("image", "tts", "stt", "moderation")}
+    return [
+        _model("mock-embedding", "openai/mock-embedding", mock_response=[0.5, -1.5]),
+        _model("scripted-text", "text-completion-openai/scripted-text", tireless, api_base=f"{url}/v1"),
+        _model("claude-scripted", "anthropic/claude-scripted", tireless, api_base=url),
+        _model("scripted-rerank", "cohere/scripted-rerank", tireless, api_base=url),
+        *[
+            _model(f"scripted-{name}", model, tireless, api_base=f"{url}/v1")
+            for name, model in openai_like.items()
+        ],
+    ]
+
+
 def _model(name: str, model: str, info: Mapping[str, Any] | None = None, **params: Any) -> dict[str, Any]:
     fixed = {"model": model, "api_key": "sk-test-upstream", "max_retries": 0}
     return {"model_name": name, "litellm_params": fixed | params, "model_info": info or {}}
 
 
-def _environment(folder: Path) -> dict[str, str]:
-    """Return an environment that keeps the proxy off the network and out of the user's home."""
+def _environment(folder: Path, upstream_url: str) -> dict[str, str]:
+    """Return an environment that keeps the proxy off the network and out of the user's home.
+
+    Where OpenAI is, LiteLLM takes from there for files and batches that are asked for by their ids.
+    """
     return clean_environment(
         HOME=str(folder),
+        OPENAI_BASE_URL=f"{upstream_url}/v1",
+        OPENAI_API_KEY="sk-test-upstream",
         LITELLM_LOCAL_MODEL_COST_MAP="True",
         LITELLM_TELEMETRY="False",
         LITELLM_MODE="PRODUCTION",

@@ -136,7 +136,8 @@ def test_the_dockerfile_copies_what_exists() -> None:
     copied = [source for copy in instructions("COPY") if "--from" not in copy for source in copy.split()[:-1]]
     allowed = [line[1:] for line in (ROOT / ".dockerignore").read_text().split() if line.startswith("!")]
     readme = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"].get("readme")
-    needed = {"gaud_core", "gaud_provider_litellm", "pyproject.toml", readme} - {None}
+    providers = {"gaud_provider_copilot", "gaud_provider_litellm"}
+    needed = {"gaud_core", *providers, "pyproject.toml", readme} - {None}
     assert needed <= set(copied)
     for source in copied:
         assert (ROOT / source).exists(), source

@@ -18,7 +18,8 @@ from packaging.requirements import Requirement
 from packaging.specifiers import SpecifierSet
 
 ROOT = Path(__file__).resolve().parents[2]
-FOLDERS = ("gaud_core", "gaud_provider_litellm")
+FOLDERS = ("gaud_core", "gaud_provider_copilot", "gaud_provider_kiro", "gaud_provider_litellm")
+PROVIDERS = {"copilot": "Copilot", "kiro": "Kiro", "litellm": "LiteLLM"}
 CONSTRAINTS = ("constraints.txt", "constraints-litellm.txt")
 SENTENCE = "run `pip install ./gaud_core ./gaud_provider_litellm`"
 # What an environment holds of ours: each distribution and where it came from, each provider and its class.
@@ -93,7 +94,7 @@ def checkout(tmp_path_factory: pytest.TempPathFactory) -> Path:
     [
         pytest.param(["."], {}, id="gaud"),
         pytest.param([".[litellm]"], {"litellm": "LiteLLM"}, id="gaud-litellm"),
-        pytest.param([".[all]"], {"litellm": "LiteLLM"}, id="gaud-all"),
+        pytest.param([".[all]"], PROVIDERS, id="gaud-all"),
         pytest.param(["./gaud_core"], {}, id="core"),
         pytest.param(
             ["./gaud_core", "./gaud_provider_litellm"], {"litellm": "LiteLLM"}, id="core-and-provider"
@@ -144,8 +145,11 @@ def test_a_release_wheel_asks_for_version_ranges(checkout: Path, tmp_path: Path)
     wheel = build(checkout, tmp_path, "--wheel", GAUD_RELEASE="1")
     assert requirements_of(wheel) == {
         "gaud-core<0.2,>=0.1.0",
-        "gaud-provider-litellm<0.2,>=0.1.0; extra == 'all'",
-        "gaud-provider-litellm<0.2,>=0.1.0; extra == 'litellm'",
+        *(
+            f"gaud-provider-{name}<0.2,>=0.1.0; extra == '{extra}'"
+            for name in PROVIDERS
+            for extra in (name, "all")
+        ),
     }
 
 
@@ -179,6 +183,19 @@ def test_a_wheel_holds_the_package_and_nothing_of_this_machine(
     ours = (f"{name}/", f"{name}-0.1.0.dist-info/", "gaud_core_pytest.py")  # the last is what pytest loads
     assert all(member.startswith(ours) for member in files)
     assert not [member for member, data in files.items() if str(checkout).encode() in data]
+
+
+@pytest.mark.packaging
+def test_the_wheel_of_the_core_holds_the_dashboard(checkout: Path, tmp_path: Path) -> None:
+    """Every template and static file is in it, and the licence of what is not ours."""
+    wheel = build(checkout / "gaud_core", tmp_path, "--wheel")
+    with zipfile.ZipFile(wheel) as archive:
+        packed = {name for name in archive.namelist() if name.startswith("gaud_core/ui/")}
+    source = ROOT / "gaud_core" / "src"
+    kept = {path.relative_to(source).as_posix() for path in (source / "gaud_core" / "ui").rglob("*.*")}
+    wanted = {name for name in kept if Path(name).suffix in {".html", ".css", ".js", ".svg", ".txt"}}
+    assert "gaud_core/ui/static/htmx-LICENSE.txt" in wanted
+    assert wanted <= packed
 
 
 def build(source: Path, target: Path, *options: str, **extra: str) -> Path:

@@ -5,14 +5,14 @@ from __future__ import annotations
 import asyncio
 import logging
 import os
-from collections.abc import AsyncIterator, Awaitable, Callable, MutableMapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, MutableMapping, Sequence
 from contextlib import asynccontextmanager
 from typing import Any
 
+import attrs
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
 from starlette.middleware import Middleware
-from starlette.middleware.cors import CORSMiddleware
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import BaseRoute, Route
@@ -21,17 +21,25 @@ from gaud_core.access import Identity, People, bootstrap
 from gaud_core.admin import Desk, admin_routes
 from gaud_core.config import Config
 from gaud_core.errors import ApiError, MethodNotAllowed, NotFound, one_line
-from gaud_core.gateway.dialects import ENDPOINTS
+from gaud_core.gateway.dialects import ENDPOINTS, FORMS, WITHOUT_MODEL
+from gaud_core.gateway.envelope import ANTHROPIC, error_body
+from gaud_core.gateway.forms import FormRoute
 from gaud_core.gateway.gateway import Gateway
-from gaud_core.gateway.limits import LIMIT_HEADERS
-from gaud_core.gateway.pages import front_door, health, list_models, retrieve_model
+from gaud_core.gateway.objects import OBJECT_ROUTES, ObjectRoute
+from gaud_core.gateway.pages import front_door, health, list_models, realtime, retrieve_model
 from gaud_core.gateway.plugins import Plugin, discover, is_strict
 from gaud_core.gateway.routes import CallRoute
+from gaud_core.observe.cors import LiveCORS
 from gaud_core.observe.exchanges import Exchanges
+from gaud_core.observe.logs import change_logging, mask_too
 from gaud_core.observe.metrics import Meter, keep_published, metrics_page
 from gaud_core.store import Store, open_store
+from gaud_core.ui import Dashboard, front
 
 __all__ = ["create_app"]
+
+_JSON = [one for one in ENDPOINTS if one not in FORMS | WITHOUT_MODEL]
+_ALL_METHODS = ("GET", "POST", "PUT", "PATCH", "DELETE")
 
 log = logging.getLogger("gaud")
 
@@ -51,29 +59,70 @@ def create_app(
     found = discover(os.environ) if plugins is None else plugins
     opened = _open(config) if store is None else store
     gateway = Gateway(config, found, opened, strict=is_strict(os.environ))
-    counted = meter or Meter()
+    parts = _Parts(gateway, opened, meter or Meter(), Dashboard(gateway, opened))
+    app = Starlette(
+        routes=list(parts.routes()),
+        middleware=list(parts.middleware()),
+        exception_handlers={ApiError: _api_error, HTTPException: _http_error},
+        lifespan=parts.lifespan,
+    )
+    app.router.redirect_slashes = False  # a redirect would make clients repeat their POST elsewhere
+    gateway.preparing.append(lambda config: mask_too(config.secrets()))
+    gateway.changed.append(lambda config: change_logging(config.logging.level, as_json=config.logging.json))
+    app.state.gateway = gateway
+    app.state.settings_desk = gateway.desk
+    return app
+
+
+@attrs.frozen
+class _Parts:
+    """What the application is made of."""
+
+    gateway: Gateway
+    store: Store
+    meter: Meter
+    dashboard: Dashboard
 
     @asynccontextmanager
-    async def lifespan(app: Starlette) -> AsyncIterator[None]:
-        await gateway.start()
-        publishing = asyncio.create_task(keep_published(counted))
+    async def lifespan(self, app: Starlette) -> AsyncIterator[None]:
+        """Start everything, and stop it in the other order."""
+        await self.gateway.start()
+        publishing = asyncio.create_task(keep_published(self.meter))
         try:
             yield
         finally:
             publishing.cancel()
-            counted.publish()
-            await gateway.stop()
-            opened.close()
+            self.meter.publish()
+            await self.dashboard.stop()
+            await self.gateway.stop()
+            self.store.close()
 
-    app = Starlette(
-        routes=list(_routes(gateway, opened, counted)),
-        middleware=list(_middleware(config, counted)),
-        exception_handlers={ApiError: _api_error, HTTPException: _http_error},
-        lifespan=lifespan,
-    )
-    app.router.redirect_slashes = False  # a redirect would make clients repeat their POST elsewhere
-    app.state.gateway = gateway
-    return app
+    def routes(self) -> Sequence[BaseRoute]:
+        """Give every path that is served."""
+        gateway = self.gateway
+        administrator = _administrator(gateway)
+        desk = Desk(People(self.store), self.store, administrator, gateway_settings=gateway.desk)
+        return [
+            *_both([(one, CallRoute(gateway, one), ["POST"]) for one in _JSON]),
+            *_both([(one, FormRoute(gateway, one), ["POST"]) for one in sorted(FORMS)]),
+            *_both([(one.path, ObjectRoute(gateway, one), one.methods) for one in OBJECT_ROUTES]),
+            *_both([("models", list_models(gateway), ["GET"]), ("realtime", realtime, _ALL_METHODS)]),
+            *_both([("models/{model:path}", retrieve_model(gateway), ["GET"])]),
+            Route("/health", health(gateway)),
+            Route("/metrics", metrics_page(gateway, self.meter)),
+            Route("/", front(front_door(gateway))),
+            *admin_routes(desk),
+            Route("/ui", self.dashboard),
+            Route("/ui/{rest:path}", self.dashboard),
+        ]
+
+    def middleware(self) -> Sequence[Middleware]:
+        """Give what stands around every path, the outermost first."""
+        calls = {f"{prefix}{endpoint}": endpoint for endpoint in ENDPOINTS for prefix in ("/v1/", "/")}
+        return [
+            Middleware(Exchanges, meter=self.meter, calls=calls),
+            Middleware(LiveCORS, gateway=self.gateway),
+        ]
 
 
 def _open(config: Config) -> Store:
@@ -84,17 +133,11 @@ def _open(config: Config) -> Store:
     return opened
 
 
-def _routes(gateway: Gateway, store: Store, meter: Meter) -> Sequence[BaseRoute]:
-    calls = [(endpoint, CallRoute(gateway, endpoint)) for endpoint in ENDPOINTS]
-    return [
-        *(Route(f"/v1/{endpoint}", call, methods=["POST"]) for endpoint, call in calls),
-        Route("/v1/models", list_models(gateway)),
-        Route("/v1/models/{model:path}", retrieve_model(gateway)),
-        Route("/health", health(gateway)),
-        Route("/metrics", metrics_page(gateway, meter)),
-        Route("/", front_door(gateway)),
-        *admin_routes(Desk(People(store), store, _administrator(gateway))),
-    ]
+def _both(served: Sequence[tuple[str, Any, Sequence[str]]]) -> Iterator[BaseRoute]:
+    """Serve paths below `/v1/`, and without it: some clients have it in their base URL, and others not."""
+    for prefix in ("/v1", ""):
+        for path, endpoint, methods in served:
+            yield Route(f"{prefix}/{path}", endpoint, methods=methods)
 
 
 def _administrator(gateway: Gateway) -> Callable[[MutableMapping[str, Any]], Awaitable[Identity]]:
@@ -106,33 +149,23 @@ def _administrator(gateway: Gateway) -> Callable[[MutableMapping[str, Any]], Awa
     return administrator
 
 
-def _middleware(config: Config, meter: Meter) -> Sequence[Middleware]:
-    origins = list(config.server.cors_origins)
-    cors = Middleware(
-        CORSMiddleware,
-        allow_origins=origins,
-        allow_methods=["GET", "POST", "DELETE"],
-        allow_headers=["*"],
-        expose_headers=["x-request-id", "retry-after", "x-gaud-hint", *LIMIT_HEADERS],
-    )
-    calls = {f"/v1/{endpoint}": endpoint for endpoint in ENDPOINTS}
-    return [Middleware(Exchanges, meter=meter, calls=calls), *([cors] if origins else [])]
-
-
 async def _api_error(request: Request, error: Exception) -> Response:
-    """Answer an error of ours in OpenAI's envelope."""
+    """Answer an error of ours in the caller's envelope."""
     if not isinstance(error, ApiError):
         raise error
-    fields = request.scope["gaud.exchange"].fields
-    fields.setdefault("error", error.message)
+    exchange = request.scope["gaud.exchange"]
+    exchange.fields.setdefault("error", error.message)
     headers = {"retry-after": str(error.retry_after)} if error.retry_after is not None else {}
     if error.hint:
         headers["x-gaud-hint"] = one_line(error.hint).encode("latin-1", "replace").decode("latin-1")
-    return Response(error.body(), error.http_status, headers, media_type="application/json")
+    body = error_body(error, request.scope, exchange.id)
+    if body.startswith(ANTHROPIC):
+        headers["request-id"] = exchange.id  # where Anthropic's SDKs look for it
+    return Response(body, error.http_status, headers, media_type="application/json")
 
 
 async def _http_error(request: Request, error: Exception) -> Response:
-    """Put Starlette's own errors into OpenAI's envelope."""
+    """Put Starlette's own errors into the caller's envelope."""
     if not isinstance(error, HTTPException):
         raise error
     method, path = request.method, request.url.path[:200]

@@ -38,6 +38,7 @@ _members = msgspec.json.Decoder(dict[str, msgspec.Raw])
 _LENGTHS = ("max_tokens", "max_completion_tokens", "max_output_tokens", "n", "best_of")
 _READ = frozenset(_Routing.__struct_fields__)
 _MOST_QUOTES = 10_000  # beyond that many members, their dictionary would take much more room than the body
+_YES = frozenset({"true", "1", "yes", "on"})
 _ASKING = b'{"include_usage":true}'
 
 
@@ -64,6 +65,19 @@ class Body:
         lengths = {name: value for name in _LENGTHS if (value := getattr(routing, name)) is not msgspec.UNSET}
         model = _model_name(routing.model)
         return cls(raw, model, routing.stream is True, routing.stream_options, lengths)
+
+    @classmethod
+    def without_model(cls, raw: bytes) -> Body:
+        """Take a body that names no model: empty, or any JSON object."""
+        if raw:
+            _decode(raw)
+        return cls(raw, "")
+
+    @classmethod
+    def of_form(cls, model: str, fields: Mapping[str, str]) -> Body:
+        """Stand for a form, whose bytes are elsewhere, with what its fields say."""
+        lengths = {name: fields[name] for name in _LENGTHS if name in fields}
+        return cls(b"", _model_name(model), fields.get("stream", "").lower() in _YES, lengths=lengths)
 
     @property
     def asks_for_usage(self) -> bool:
@@ -125,13 +139,28 @@ class Body:
 
 @attrs.frozen
 class Usage:
-    """Tokens as the upstream counted them; `cost_usd` is its own price of the call, as it spelled it."""
+    """What a call has used, as the upstream counted it; `cost_usd` is its own price, as it spelled it.
+
+    Tokens read from a cache and tokens written to one are part of the input, reasoning is part of the output.
+    Where something else than tokens is counted, `quantity` says how many of `unit`: images, seconds,
+    characters or searches.
+
+    With `estimated` nobody has counted: the answer says so, and so does the source of the cost in the books.
+    `milliunits` is what the call has taken of its account's allowance, where only its end tells that; `extra`
+    are more members for the answer's `usage`.
+    """
 
     input_tokens: int = 0
     output_tokens: int = 0
     cached_tokens: int = 0
     reasoning_tokens: int = 0
     cost_usd: str | None = None
+    cache_write_tokens: int = 0
+    quantity: int = 0
+    unit: str = ""
+    estimated: bool = False
+    milliunits: int | None = None
+    extra: Mapping[str, Any] = attrs.field(factory=dict, hash=False)
 
 
 @attrs.frozen
@@ -140,7 +169,14 @@ class Call:
 
     `model` is the name without the routing prefix and stands in `body` already. `headers` are those of
     the client's that may travel: names in lower case, no credentials, nothing hop-by-hop. `user` is the
-    id of who calls, None when keys are switched off.
+    id of who calls, None when keys are switched off. `query` is what stands behind the `?` of the URL, as
+    sent. With `open_ended` only silence ends the call, and not its length.
+
+    Calls that ask for something by its id have another `method` than POST, or a `path` that is longer than
+    the endpoint: `files/file-1/content` of `files`.
+
+    A form's bytes are in `content`, and `body` is empty then: they come as the client sends them, once, and
+    the model's name in them is changed already. `length` is how many there are, where the client says it.
     """
 
     id: str
@@ -149,6 +185,12 @@ class Call:
     body: Body
     headers: Mapping[str, str] = attrs.field(factory=dict)
     user: str | None = None
+    query: str = ""
+    open_ended: bool = False
+    method: str = "POST"
+    path: str = attrs.field(default=attrs.Factory(lambda call: call.endpoint, takes_self=True))
+    content: AsyncIterator[bytes] | None = None
+    length: int | None = None
 
     @property
     def stream(self) -> bool:

@@ -294,6 +294,8 @@ class ProviderError(ApiError):
     """Whether the upstream never got the call, so that it can have cost nothing."""
     blameless: bool = False
     """Whether the upstream has nothing to do with it: the plugin itself has crashed."""
+    last_words: bytes | None = None
+    """The events that end a stream which it broke, where only that stream knows how to tell it."""
 
 
 class UpstreamRefused(ProviderError):

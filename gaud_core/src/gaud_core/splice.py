@@ -7,9 +7,17 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
-__all__ = ["append_member", "members", "rename_members", "replace_members"]
+__all__ = [
+    "append_member",
+    "elements",
+    "end_of_value",
+    "keep_elements",
+    "members",
+    "rename_members",
+    "replace_members",
+]
 
 # Possessive, so that a megabyte of image costs no backtracking memory (RFC 8259 §7).
 _STRING = re.compile(rb'"[^"\\]*+(?:\\.[^"\\]*+)*+"', re.DOTALL)
@@ -22,6 +30,23 @@ def members(raw: bytes, start: int = 0) -> Iterator[tuple[str, int, int]]:
     """Walk the object that begins at or after `start`: each key, and where its value begins and ends."""
     for key, key_end, value, end in _walk(raw, start):
         yield json.loads(raw[key:key_end]), value, end
+
+
+def elements(raw: bytes, start: int) -> Iterator[tuple[int, int]]:
+    """Walk the array that begins at `start`: where each element begins and ends."""
+    at = _skip(raw, start + 1)
+    while raw[at : at + 1] != b"]":
+        end = end_of_value(raw, at)
+        yield at, end
+        at = _skip(raw, end)
+        if raw[at : at + 1] == b",":
+            at = _skip(raw, at + 1)
+
+
+def keep_elements(raw: bytes, start: int, end: int, keep: Sequence[bool]) -> bytes:
+    """Leave out the elements of an array from `start` to `end` that are not kept, with their commas."""
+    kept = [raw[a:b] for (a, b), wanted in zip(elements(raw, start), keep, strict=True) if wanted]
+    return raw if all(keep) else raw[:start] + b"[" + b",".join(kept) + b"]" + raw[end:]
 
 
 def replace_members(raw: bytes, key: str, value: bytes) -> bytes:
@@ -57,7 +82,7 @@ def _walk(raw: bytes, start: int) -> Iterator[tuple[int, int, int, int]]:
     while raw[at] != ord("}"):
         key_end = _end_of_string(raw, at)
         value = _skip(raw, _skip(raw, key_end) + 1)
-        end = _end_of_value(raw, value)
+        end = end_of_value(raw, value)
         yield at, key_end, value, end
         at = _skip(raw, end)
         if raw[at] == ord(","):
@@ -74,7 +99,7 @@ def _only_literal_member(raw: bytes, key: str) -> tuple[int, int] | None:
     if raw.count(quoted) != 1 or b"\\u00" in raw:
         return None
     value = _skip(raw, _skip(raw, raw.index(quoted) + len(quoted)) + 1)
-    return value, _end_of_value(raw, value)
+    return value, end_of_value(raw, value)
 
 
 def _skip(raw: bytes, at: int) -> int:
@@ -89,7 +114,8 @@ def _end_of_string(raw: bytes, at: int) -> int:
     return string.end()
 
 
-def _end_of_value(raw: bytes, at: int) -> int:
+def end_of_value(raw: bytes, at: int) -> int:
+    """Give where the value that begins at `at` ends; ValueError if it has no end."""
     if raw[at] == ord('"'):
         return _end_of_string(raw, at)
     if raw[at] in b"{[":

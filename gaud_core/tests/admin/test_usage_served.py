@@ -64,6 +64,10 @@ def test_a_call_is_shown_with_all_that_is_known(served: Served) -> None:
                 "total_ms": 12,
                 "error": None,
                 "units": None,
+                "quantity": None,
+                "unit": None,
+                "chosen_by": None,
+                "sent_ms": None,
             }
         ],
         "page": 1,

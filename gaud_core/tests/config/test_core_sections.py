@@ -103,7 +103,7 @@ def test_every_mistake_of_the_whole_file_is_told_at_once(mistakes_of: Any) -> No
         (
             "zzz: is not a known section. "
             "Known are `server`, `auth`, `auth.tls_client_cert`, `logging`, `breaker`, `data`, `database`, "
-            "`ledger`, `budget`, `metrics` and `providers`."
+            "`ledger`, `budget`, `routing`, `metrics` and `providers`."
         ),
         "server.hots: is not a known setting. Did you mean `host`?",
         "server.port: must be at least 0 and at most 65535, not 70000.",

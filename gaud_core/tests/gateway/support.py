@@ -131,14 +131,16 @@ class Starter:
         server: Server | None = None,
         key: str | None = None,
         clock: Callable[[], float] = time.monotonic,
+        more: Mapping[type[Provider[Any]], Any] | None = None,
         **sections: Any,
     ) -> Served:
         """Run a gateway until the test ends; `providers` get instances of their own names.
 
-        It is open to all unless an administrator's `key` is given; `kind` serves as `acme`, and `sections`
-        are further ones of the file.
+        It is open to all unless an administrator's `key` is given; `kind` serves as `acme`, `more` are others
+        with their settings, and `sections` are further ones of the file.
         """
-        found = {cls: GuestSettings() for cls in providers} | ({kind: acme} if acme else {})
+        found: dict[type[Provider[Any]], Any] = {cls: GuestSettings() for cls in providers}
+        found |= ({kind: acme} if acme else {}) | dict(more or {})
         names = {cls.name: values for cls, values in found.items()}
         config = Config(
             server=server or Server(),

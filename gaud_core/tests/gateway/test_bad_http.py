@@ -159,7 +159,7 @@ def test_upgrade_is_not_taken_up(gaud: Served, upstream: ScriptedUpstream) -> No
     [
         ("GET", "/nothing", 404, "not_found"),
         ("GET", "/v1", 404, "not_found"),
-        ("POST", "/v1/embeddings", 404, "not_found"),
+        ("POST", "/v1/nothing", 404, "not_found"),
         ("GET", "/v1/models/../../etc/passwd", 404, "model_not_found"),
         ("GET", "/v1/models/%2e%2e%2fetc%2fpasswd", 404, "model_not_found"),
         ("GET", "/v1/models/a%0d%0ax-evil:%201", 404, "not_found"),

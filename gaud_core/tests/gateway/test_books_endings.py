@@ -50,7 +50,7 @@ def presences(monkeypatch: pytest.MonkeyPatch) -> list[Presence]:
             super().__init__(*args, **kwargs)
             found.append(self)
 
-    monkeypatch.setattr("gaud_core.gateway.routes.Presence", Noted)
+    monkeypatch.setattr("gaud_core.gateway.dispatch.Presence", Noted)
     return found
 
 

@@ -18,7 +18,9 @@ from gaud_core.store.schema import calls, keys, spend, windows, workers
 
 from .support import Clock, add_key, limit, money, row, wants
 
-DONE = Settlement(200, 40, "priced", 3, 4, 1, 2, first_byte_ms=5, total_ms=9, milliunits=250)
+DONE = Settlement(
+    200, 40, "priced", 3, 4, 1, 2, first_byte_ms=5, total_ms=9, milliunits=250, quantity=6, unit="images"
+)
 
 
 def _dead(_worker: object, _now: int) -> bool:
@@ -35,7 +37,7 @@ async def test_a_settled_call_is_in_the_books(ledger: Ledger, store: Store, cloc
     assert (found.input_tokens, found.output_tokens) == (3, 4)
     assert (found.cached_tokens, found.reasoning_tokens) == (1, 2)
     assert (found.first_byte_ms, found.total_ms, found.settled_at) == (5, 9, clock())
-    assert found.milliunits == 250
+    assert (found.milliunits, found.quantity, found.unit) == (250, 6, "images")
     assert money(store) == {"2026-11-23": (40, 0), "2026-11": (40, 0)}
 
 

@@ -74,6 +74,8 @@ def call_rows(draw: st.DrawFn) -> dict[str, Any]:
         "settled_at": NOON if ended else None,
         "error": draw(st.sampled_from([None, None, "It broke."])) if ended else None,
         "milliunits": draw(counts) if ended else None,
+        "quantity": draw(counts) if ended else None,
+        "unit": draw(st.sampled_from([None, "images", "seconds"])) if ended else None,
     }
 
 

@@ -91,6 +91,22 @@ async def test_token_without_end_is_given(store: TokenStore, renew: Upstream) ->
     assert renew.count == 0
 
 
+async def test_a_token_is_saved_unless_the_one_that_is_there_is_better(store: TokenStore) -> None:
+    """The one that is there is looked at; without one, or a broken one, the new one is written."""
+    seen: list[Token] = []
+
+    def is_better(there: Token) -> bool:
+        seen.append(there)
+        return there.scope == "all"
+
+    assert await store.save(token(scope="few"), unless=is_better)
+    assert await store.save(token(scope="all"), unless=is_better)
+    assert not await store.save(token(scope="few"), unless=is_better)
+    assert (store.load(), [there.scope for there in seen]) == (token(scope="all"), ["few", "all"])
+    store.path.write_text("broken")
+    assert await store.save(token(scope="few"), unless=is_better)
+
+
 async def test_ended_token_is_renewed_and_kept(store: TokenStore, renew: Upstream) -> None:
     """The new one is in the file, with the unknown members of the old one."""
     await store.save(token(expires_at=NOW - 1, extra={"host": "a"}))

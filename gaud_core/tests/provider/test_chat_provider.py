@@ -145,6 +145,25 @@ async def test_shape_of_a_stream() -> None:
     assert (chunks[-1]["choices"], chunks[-1]["usage"]["total_tokens"]) == ([], 5)
 
 
+async def test_what_a_usage_says_besides() -> None:
+    """That it is an estimate, what was taken of an allowance, and members that replace none."""
+    usage = Usage(3, 2, estimated=True, milliunits=1500, extra={"window": 0.5, "prompt_tokens": 9})
+    told = {"window": 0.5, "prompt_tokens": 3, "completion_tokens": 2, "total_tokens": 5, "units": 1.5}
+    assert (await _whole("Hi", usage))["usage"] == {**told, "estimated": True}
+    assert (await _stream("Hi", usage))[-1]["usage"] == {**told, "estimated": True}
+
+
+async def test_a_signature_of_the_reasoning() -> None:
+    """It is in a block: with the whole reasoning, or alone at its place in the stream."""
+    script = (Reasoning("a"), Reasoning("b"), Reasoning("", signature="c2ln"), "Hi")
+    message = (await _whole(*script))["choices"][0]["message"]
+    assert message["reasoning_content"] == "ab"
+    assert message["thinking_blocks"] == [{"type": "thinking", "thinking": "ab", "signature": "c2ln"}]
+    deltas = [chunk["choices"][0]["delta"] for chunk in await _stream(*script)]
+    blocks = [delta["thinking_blocks"] for delta in deltas if "thinking_blocks" in delta]
+    assert blocks == [[{"type": "thinking", "thinking": "", "signature": "c2ln"}]]
+
+
 TOOLS: tuple[Event, ...] = (
     ToolCall(0, "call_1", "look", ""),
     ToolCall(1, "call_2", "buy"),

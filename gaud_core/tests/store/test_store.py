@@ -130,7 +130,9 @@ def test_an_older_database_is_upgraded_with_its_rows(path: Path) -> None:
     store = open_store(_config(path))
     with store.writing() as connection:
         _add_user(connection, 1)
-        connection.exec_driver_sql("ALTER TABLE calls DROP COLUMN milliunits")
+        for column in ("milliunits", "quantity", "unit", "chosen_by", "sent_ms"):
+            connection.exec_driver_sql(f"ALTER TABLE calls DROP COLUMN {column}")
+        connection.exec_driver_sql("DROP TABLE made")
         connection.exec_driver_sql("UPDATE alembic_version SET version_num = '0001'")
     store.close()
     store = open_store(_config(path))

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import msgspec
@@ -16,7 +16,18 @@ import msgspec
 from gaud_core import Call, ProviderError, UpstreamFailed
 from gaud_provider_copilot.words import sentence
 
-__all__ = ["BROKEN_OFF", "error_of", "mended", "objects", "with_reasoning_content"]
+__all__ = [
+    "BROKEN_OFF",
+    "REASONING",
+    "error_of",
+    "mended",
+    "objects",
+    "with_defaults",
+    "with_reasoning_content",
+]
+
+REASONING = ("reasoning_text", "cot_summary", "thinking")
+"""What Copilot calls what others call `reasoning_content`."""
 
 BROKEN_OFF = "Copilot broke the answer off with the finish reason `error`."
 
@@ -31,6 +42,8 @@ class _Message(msgspec.Struct):
     content: str | None
     tool_calls: list[_Tool] | None = None
     reasoning_text: Any = None
+    cot_summary: Any = None
+    thinking: Any = None
 
 
 class _Choice(msgspec.Struct):
@@ -68,8 +81,8 @@ def mended(raw: bytes, call: Call) -> bytes:
         raise UpstreamFailed("Copilot answered without any choice.")
     merged = [_merged(choices)] if _is_split(choices, call) else choices
     head = {"id": f"chatcmpl-{call.id}", "object": "chat.completion", "created": int(time.time())}
-    told = {name: value for name, value in answer.items() if value is not None}
-    whole = {**head, "model": call.model, **told, "choices": [_filled(c, at) for at, c in enumerate(merged)]}
+    whole = with_defaults(answer, {**head, "model": call.model})
+    whole["choices"] = [_filled(choice, at) for at, choice in enumerate(merged)]
     return json.dumps(whole, ensure_ascii=True, separators=(",", ":")).encode()
 
 
@@ -87,12 +100,17 @@ def objects(value: Any) -> list[dict[str, Any]]:
     return [each for each in value if isinstance(each, dict)] if isinstance(value, list) else []
 
 
+def with_defaults(members: Mapping[str, Any], defaults: Mapping[str, Any]) -> dict[str, Any]:
+    """Fill in what is missing or null; all else stays."""
+    return {**members, **{name: value for name, value in defaults.items() if members.get(name) is None}}
+
+
 def with_reasoning_content(message: dict[str, Any]) -> dict[str, Any]:
     """Add reasoning under the name that clients know; Copilot's own stays, to be sent back."""
-    reasoning = message.get("reasoning_text")
-    if not isinstance(reasoning, str) or "reasoning_content" in message:
+    told = [message[name] for name in REASONING if isinstance(message.get(name), str)]
+    if not told or "reasoning_content" in message:
         return message
-    return {**message, "reasoning_content": reasoning}
+    return {**message, "reasoning_content": told[0]}
 
 
 def _is_good(raw: bytes, call: Call) -> bool:
@@ -103,7 +121,8 @@ def _is_good(raw: bytes, call: Call) -> bool:
     if answer.error or not answer.choices or _choices_wanted(call) < len(answer.choices):
         return False
     return all(
-        choice.message.reasoning_text is None and choice.finish_reason != "error" for choice in answer.choices
+        choice.finish_reason != "error" and all(getattr(choice.message, name) is None for name in REASONING)
+        for choice in answer.choices
     )
 
 
@@ -122,7 +141,7 @@ def _merged(choices: Sequence[dict[str, Any]]) -> dict[str, Any]:
     joined: dict[str, Any] = {}
     for message in messages:
         joined |= {name: value for name, value in message.items() if value is not None}
-    for name in ("content", "reasoning_text", "reasoning_opaque"):
+    for name in ("content", "reasoning_opaque", *REASONING):
         texts = [message[name] for message in messages if isinstance(message.get(name), str)]
         if texts:
             joined[name] = "".join(texts)
@@ -143,7 +162,7 @@ def _filled(choice: dict[str, Any], at: int) -> dict[str, Any]:
         message["tool_calls"] = [
             {"type": "function", **tool} if isinstance(tool, dict) else tool for tool in tools
         ]
-    message = {"role": "assistant", "content": None if tools else "", **message}
+    message = {"content": None if tools else "", **with_defaults(message, {"role": "assistant"})}
     index = choice.get("index")
     reason = choice.get("finish_reason") or ("tool_calls" if tools else "stop")
     if reason == "error":

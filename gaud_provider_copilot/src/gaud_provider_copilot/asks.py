@@ -5,7 +5,6 @@ Most requests go on byte for byte. The initiator decides whether a call takes a 
 
 from __future__ import annotations
 
-import copy
 import fnmatch
 import json
 from collections.abc import Iterable, Sequence
@@ -15,7 +14,7 @@ import attrs
 import msgspec
 
 from gaud_core import Body, Call
-from gaud_provider_copilot.catalog import CHAT, MESSAGES, RESPONSES
+from gaud_provider_copilot.catalog import CHAT, RESPONSES
 
 __all__ = ["Ask", "ask_of"]
 
@@ -23,6 +22,8 @@ Rule = Literal["last", "any"]
 
 _IMAGES = frozenset({"image_url", "input_image", "image"})
 _REASONING = b'"reasoning_content"'
+_REMINDER = "<system-reminder>"
+"""How texts begin that programs such as Claude Code put into the user's mouth."""
 
 
 @attrs.frozen
@@ -47,9 +48,16 @@ class _Responses(msgspec.Struct):
     input: list[_Said] | str = ""
 
 
+class _Block(msgspec.Struct):
+    type: Any = None
+    text: Any = None
+
+
 _chat = msgspec.json.Decoder(_Chat)
 _responses = msgspec.json.Decoder(_Responses)
-_blocks = msgspec.json.Decoder(list[dict[str, msgspec.Raw]])
+_content = msgspec.json.Decoder(list[_Block] | str)
+_members = msgspec.json.Decoder(dict[str, msgspec.Raw])
+_messages = msgspec.json.Decoder(list[dict[str, msgspec.Raw]])
 
 
 def ask_of(call: Call, rule: Rule, max_completion_tokens_for: Sequence[str]) -> Ask:
@@ -71,7 +79,7 @@ def _initiator(endpoint: str, body: Body, rule: Rule) -> str:
     said = _said(endpoint, body)
     if rule == "any":
         return "agent" if any(_is_agents(endpoint, each) for each in said) else "user"
-    return "user" if not said or _is_users(endpoint, said[-1]) else "agent"
+    return "user" if not said or _is_users(said[-1]) else "agent"
 
 
 def _said(endpoint: str, body: Body) -> Sequence[_Said]:
@@ -93,23 +101,29 @@ def _said_slowly(endpoint: str, body: Body) -> Sequence[_Said]:
     return [_Said(each.get("role"), msgspec.Raw(json.dumps(each.get("content")).encode())) for each in said]
 
 
-def _is_users(endpoint: str, said: _Said) -> bool:
-    return said.role == "user" and not (endpoint == MESSAGES and _is_only_results(said.content))
+def _is_users(said: _Said) -> bool:
+    return said.role == "user" and not _is_machines(said.content)
 
 
 def _is_agents(endpoint: str, said: _Said) -> bool:
-    if endpoint == RESPONSES:
-        return said.role in (None, "assistant")
-    return said.role in ("assistant", "tool") or (endpoint == MESSAGES and _is_only_results(said.content))
+    if said.role == "user":
+        return _is_machines(said.content)
+    return said.role in ("assistant", None if endpoint == RESPONSES else "tool")
 
 
-def _is_only_results(content: msgspec.Raw) -> bool:
-    """Whether a content in blocks holds nothing but results of tools."""
+def _is_machines(content: msgspec.Raw) -> bool:
+    """Whether a content holds nothing that a person may have said: results of tools, and reminders beside."""
     try:
-        blocks = _blocks.decode(content)
+        said = _content.decode(content)
     except (msgspec.DecodeError, RecursionError):
-        return False  # a text, or nothing that is known
-    return bool(blocks) and all(bytes(block.get("type", b"")) == b'"tool_result"' for block in blocks)
+        return False  # nothing that is known
+    if isinstance(said, str):
+        return said.lstrip().startswith(_REMINDER)
+    return bool(said) and all(block.type == "tool_result" or _is_reminder(block.text) for block in said)
+
+
+def _is_reminder(text: Any) -> bool:
+    return isinstance(text, str) and text.lstrip().startswith(_REMINDER)
 
 
 def _has_images(endpoint: str, body: Body) -> bool:
@@ -146,24 +160,28 @@ def _with_length(body: Body, wanting: Sequence[str]) -> Body:
 
 
 def _with_reasoning(body: Body) -> Body:
-    """Give reasoning back under Copilot's name for it; `reasoning_opaque` has the same name on both sides."""
+    """Give reasoning back under Copilot's name for it; `reasoning_opaque` has the same name on both sides.
+
+    All other values keep their spelling.
+    """
     if _REASONING not in body.raw:
         return body
-    messages = body.json().get("messages")
-    if not isinstance(messages, list):
+    try:
+        told = _members.decode(body.raw)
+        messages = _messages.decode(told["messages"])
+    except (KeyError, msgspec.DecodeError, RecursionError):
+        return body  # another shape, or half a character: Copilot judges it
+    if not any("reasoning_content" in message for message in messages):
         return body
-    renamed = [_renamed(message) for message in messages]
-    return body if renamed == messages else body.with_member("messages", renamed)
+    told["messages"] = msgspec.Raw(msgspec.json.encode([_renamed(message) for message in messages]))
+    return Body.parse(msgspec.json.encode(told))
 
 
-def _renamed(message: Any) -> Any:
-    if not isinstance(message, dict) or "reasoning_content" not in message:
-        return message
-    changed = copy.copy(message)
-    reasoning = changed.pop("reasoning_content")
-    if reasoning is not None:
-        changed.setdefault("reasoning_text", reasoning)
-    return changed
+def _renamed(message: dict[str, msgspec.Raw]) -> dict[str, msgspec.Raw]:
+    reasoning = message.pop("reasoning_content", None)
+    if reasoning is not None and bytes(reasoning) != b"null":
+        message.setdefault("reasoning_text", reasoning)
+    return message
 
 
 def _with_list(body: Body) -> Body:

@@ -13,11 +13,19 @@ import attrs
 
 from gaud_core import Model, Price, UpstreamFailed
 
-__all__ = ["CHAT", "EMBEDDINGS", "MESSAGES", "RESPONSES", "Entry", "entries_from"]
+__all__ = ["CHAT", "EMBEDDINGS", "MESSAGES", "PATHS", "RESPONSES", "Entry", "entries_from"]
 
 CHAT, RESPONSES, MESSAGES, EMBEDDINGS = "chat/completions", "responses", "messages", "embeddings"
 
-_PATHS = {"/chat/completions": CHAT, "/responses": RESPONSES, "/v1/messages": MESSAGES}
+PATHS = {
+    CHAT: "/chat/completions",
+    EMBEDDINGS: "/embeddings",
+    MESSAGES: "/v1/messages",
+    RESPONSES: "/responses",
+}
+"""Where Copilot serves each endpoint; the list of models names them so."""
+
+_ENDPOINTS = {path: endpoint for endpoint, path in PATHS.items()}
 _TYPES = {"chat": frozenset({CHAT}), "embeddings": frozenset({EMBEDDINGS})}
 _LONGEST_NAME = 200
 _SUPPORTS = ("streaming", "structured_outputs", "thinking", "tool_calls", "parallel_tool_calls", "vision")
@@ -25,16 +33,14 @@ _SUPPORTS = ("streaming", "structured_outputs", "thinking", "tool_calls", "paral
 
 @attrs.frozen
 class Entry:
-    """One model: what clients see of it, and what a call needs to know.
-
-    `multiplier` is how many premium requests a user's turn takes, None if that is not told; `refusal` says
-    why the account may not use it, empty if it may.
-    """
+    """One model, and why the account may not use it; that is empty if it may."""
 
     model: Model
-    endpoints: frozenset[str]
-    multiplier: float | None = None
     refusal: str = ""
+
+    def serves(self, endpoint: str) -> bool:
+        """Whether Copilot serves the model there."""
+        return endpoint in (self.model.endpoints or PATHS)
 
 
 def entries_from(answer: Any) -> list[Entry]:
@@ -62,19 +68,20 @@ def _entry(item: Mapping[str, Any]) -> Entry | None:
     model = Model(
         name,
         owned_by=_text(item, "vendor"),
-        price=Price(subscription=True),
+        price=Price(subscription=True, milliunits=None if multiplier is None else round(multiplier * 1000)),
         max_input_tokens=_count(limits, "max_prompt_tokens") or _count(limits, "max_context_window_tokens"),
         max_output_tokens=_count(limits, "max_output_tokens"),
         extra=_extra(item, capabilities, endpoints, multiplier),
+        endpoints=endpoints,
     )
-    return Entry(model, endpoints, multiplier, _refusal(item))
+    return Entry(model, _refusal(item))
 
 
 def _endpoints(item: Mapping[str, Any], served: frozenset[str]) -> frozenset[str]:
     told = item.get("supported_endpoints")
     if EMBEDDINGS in served or not isinstance(told, list):
         return served
-    known = frozenset(_PATHS[path] for path in told if isinstance(path, str) and path in _PATHS)
+    known = frozenset(_ENDPOINTS[path] for path in told if isinstance(path, str) and path in _ENDPOINTS)
     return known or served
 
 

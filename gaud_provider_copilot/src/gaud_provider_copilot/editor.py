@@ -1,6 +1,7 @@
 """The login that the user's editor has: taken over when he asks for it, never silently.
 
-Copilot's plugins keep it in `github-copilot/apps.json` and `hosts.json` of the configuration folder.
+Copilot's plugins keep it in `github-copilot/apps.json` and `hosts.json` of the configuration folder, under
+keys such as `github.com` and `github.com:<id of the app>`.
 """
 
 from __future__ import annotations
@@ -25,14 +26,22 @@ def folder_of(environ: Mapping[str, str], home: Path) -> Path:
     return Path(environ.get("XDG_CONFIG_HOME") or home / ".config") / "github-copilot"
 
 
-def login_of_editor(folder: Path, domain: str) -> Secret:
-    """Read GitHub's token for a domain; LoginFailed says where was looked in vain. It blocks."""
+def login_of_editor(folder: Path, domain: str, client_id: str) -> Secret:
+    """Read GitHub's token for a domain; one of the app with that id is preferred. It blocks.
+
+    LoginFailed says where was looked in vain.
+    """
+    found: dict[str, Secret] = {}
     for path in (folder / name for name in _FILES):
         for host, login in _logins(path):
-            if host.partition(":")[0] == domain and (token := _token(login)):
-                return token
-    looked = " and ".join(str(folder / name) for name in _FILES)
-    raise LoginFailed(f"No login for {domain} is in {looked}. Log in without --import.")
+            if host == domain or host.startswith(f"{domain}:"):
+                token = _token(login)
+                if token is not None:
+                    found.setdefault(host, token)
+    if not found:
+        looked = " and ".join(str(folder / name) for name in _FILES)
+        raise LoginFailed(f"No login for {domain} is in {looked}. Log in without --import.")
+    return found.get(f"{domain}:{client_id}") or next(iter(found.values()))
 
 
 def _logins(path: Path) -> Iterator[tuple[str, Any]]:

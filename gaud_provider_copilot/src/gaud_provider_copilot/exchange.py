@@ -1,64 +1,69 @@
 """From GitHub's token, which a login gives, to Copilot's, which a call carries.
 
 Kept together as one `Token`: Copilot's in `access_token`, GitHub's, which renews it, in `refresh_token`, and
-the address of the API beside them.
+beside them the address of the API and the domain that both are for.
 """
 
 from __future__ import annotations
 
+import math
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from gaud_core import ProviderError, Secret, Token, UpstreamFailed, UpstreamRefused
 from gaud_provider_copilot.asking import Answer, get
 from gaud_provider_copilot.hosts import Hosts
-from gaud_provider_copilot.words import sentence
+from gaud_provider_copilot.words import retry_seconds, sentence
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-
     import httpx
 
-__all__ = ["API", "exchange", "github_headers"]
+__all__ = ["API", "DOMAIN", "OTHER_APP", "exchange"]
 
-API = "api"
-"""The member of a token's `extra` that holds the address of the API."""
+API, DOMAIN = "api", "domain"
+"""Members of a token's `extra`: the address of the API, and whose login it is."""
 
-_EARLY_SECS = 300.0  # how long before `expires_at` Gaud renews a token
-_LONGEST_SECS = 24 * 3600.0
+OTHER_APP = "login_of_another_app"
 
-
-def github_headers(github_token: Secret, editor: Mapping[str, str]) -> dict[str, str]:
-    """Give the headers of a question to GitHub."""
-    return {"authorization": f"token {github_token.reveal()}", "accept": "application/json", **editor}
+_EARLY_SECS = 300.0  # so long before `expires_at` the store renews a token
+_USUAL_REFRESH_SECS, _SHORTEST_REFRESH_SECS, _LONGEST_REFRESH_SECS = 1500.0, 60.0, 24 * 3600.0
+_KEPT = ("sku", "limited_user_quotas", "limited_user_reset_date")
 
 
 async def exchange(
-    http: httpx.AsyncClient, hosts: Hosts, github_token: Secret, editor: Mapping[str, str], now: float
+    http: httpx.AsyncClient, hosts: Hosts, login: Secret, headers: Mapping[str, str], now: float
 ) -> Token:
     """Ask GitHub for a token of Copilot; `now` is in seconds since 1970.
 
     UpstreamRefused says why there is none: 401 for a login that has ended, 403 for an account that may not
-    use Copilot, 404 for a login by an app that may not.
+    use Copilot or a login by an app that may not, 429 for too many questions.
     """
-    answer = await get(http, f"{hosts.api}/copilot_internal/v2/token", github_headers(github_token, editor))
+    answer = await get(http, f"{hosts.api}/copilot_internal/v2/token", headers)
     if answer.status != 200:
-        raise _refusal(answer)
+        raise _refusal(answer, now)
     text = answer.members.get("token")
-    if not isinstance(text, str) or not text:
+    if not isinstance(text, str) or not text or not text.isprintable():
         raise UpstreamRefused("GitHub gives this account no token for Copilot.", status=403)
+    kept = {name: answer.members.get(name) for name in _KEPT}
     return Token(
         access_token=text,
-        refresh_token=github_token,
+        refresh_token=login,
         expires_at=_expiry(answer.members, now),
-        extra={API: hosts.checked(_endpoint(answer.members)), "sku": str(answer.members.get("sku") or "")},
+        extra={**kept, API: hosts.checked(_endpoint(answer.members)), DOMAIN: hosts.domain},
     )
 
 
 def _expiry(members: Mapping[str, Any], now: float) -> float:
-    """Give the end of the token, so early that it is renewed when GitHub wants it to be."""
-    ends = _seconds(members.get("expires_at"), now + 1500)
-    wanted = now + _seconds(members.get("refresh_in"), _LONGEST_SECS) + _EARLY_SECS
-    return min(ends, wanted, now + _LONGEST_SECS)
+    """Give the time at which the store is to see the end, so that it renews when GitHub wants it to.
+
+    That is when `refresh_in` is over, at the latest 5 minutes before the end, or at half of a short life. An
+    end that is over already shows that the clock of this machine is wrong, and not that the token is.
+    """
+    left = _seconds(members.get("expires_at"), math.inf) - now
+    latest = left - _EARLY_SECS if left > 2 * _EARLY_SECS else left / 2
+    wanted = _seconds(members.get("refresh_in"), _USUAL_REFRESH_SECS)
+    refresh = min(wanted, latest) if left > 0 else wanted
+    return now + min(max(refresh, _SHORTEST_REFRESH_SECS), _LONGEST_REFRESH_SECS) + _EARLY_SECS
 
 
 def _seconds(value: Any, default: float) -> float:
@@ -71,22 +76,24 @@ def _endpoint(members: Mapping[str, Any]) -> Any:
     return endpoints.get("api") if isinstance(endpoints, dict) else None
 
 
-def _refusal(answer: Answer) -> ProviderError:
+def _refusal(answer: Answer, now: float) -> ProviderError:
     details = answer.members.get("error_details")
     details = details if isinstance(details, dict) else {}
     told = sentence(details.get("message") or answer.members.get("message") or answer.text)
     if answer.status == 401:
         return UpstreamRefused(f"GitHub does not take the login any more: {told}", status=401)
-    if answer.status == 403 and details:
-        code = str(details.get("notification_id") or "") or None
+    if answer.status == 429 or (answer.status == 403 and "rate limit" in told.lower()):
+        seconds = retry_seconds(answer.retry_after, now)
+        return UpstreamRefused(f"GitHub limits logins: {told}", status=429, retry_after=seconds)
+    if answer.status == 403:
+        code = sentence(details.get("notification_id")) or None
         link = sentence(details.get("url"))
         more = f" See {link}" if link.startswith("https://") else ""
         return UpstreamRefused(f"GitHub refuses Copilot to this account: {told}{more}", status=403, code=code)
     if answer.status == 404:
         return UpstreamRefused(
             "GitHub does not exchange this login for a token of Copilot: it was made for another app.",
-            status=404,
+            status=403,
+            code=OTHER_APP,
         )
-    if answer.status in {403, 429}:
-        return UpstreamRefused(f"GitHub limits the exchange of tokens: {told}", status=429)
-    return UpstreamFailed(f"GitHub answered {answer.status} when asked for a token of Copilot: {told}")
+    return UpstreamFailed(f"GitHub answers {answer.status} when asked for a token of Copilot: {told}")

@@ -39,6 +39,7 @@ class CopilotSettings:
         default="github.com",
         env="DOMAIN",
         help="Where the account is: github.com, or company.ghe.com with GitHub Enterprise.",
+        creates=True,
         check=_domain,
     )
     timeout_secs: float = option(
@@ -77,6 +78,17 @@ class CopilotSettings:
     integration_id: str = option(
         default="vscode-chat", help="The header `copilot-integration-id`.", check=_header_safe
     )
+    intent: str = option(
+        default="conversation-panel", help="The header `openai-intent` of a call.", check=_header_safe
+    )
     api_version: str = option(
         default="2025-04-01", help="The header `x-github-api-version`.", check=_header_safe
+    )
+    messages_api_version: str = option(
+        default="2026-06-01", help="The same for calls to `messages`.", check=_header_safe
+    )
+    betas: tuple[str, ...] = option(
+        default=("interleaved-thinking-*",),
+        help="What of a client's `anthropic-beta` goes along; Copilot refuses what it does not know.",
+        check=_globs,
     )

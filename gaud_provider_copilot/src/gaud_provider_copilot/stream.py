@@ -11,7 +11,14 @@ import attrs
 import msgspec
 
 from gaud_core import Call, UpstreamFailed, data_of, events_of
-from gaud_provider_copilot.answers import BROKEN_OFF, error_of, objects, with_reasoning_content
+from gaud_provider_copilot.answers import (
+    BROKEN_OFF,
+    REASONING,
+    error_of,
+    objects,
+    with_defaults,
+    with_reasoning_content,
+)
 
 __all__ = ["mended_stream"]
 
@@ -22,9 +29,14 @@ _NOTHING_MORE = frozenset(
 """The members of a chunk without choices that no client can use: a filter's preamble, or references."""
 
 
+_MOST_TOOLS, _MOST_CHOICES = 1000, 128
+
+
 class _Delta(msgspec.Struct):
     tool_calls: Any = None
     reasoning_text: Any = None
+    cot_summary: Any = None
+    thinking: Any = None
 
 
 class _Choice(msgspec.Struct):
@@ -65,7 +77,7 @@ class _Tools:
     def place(self, fragment: dict[str, Any]) -> dict[str, Any]:
         """Give a fragment with the index of the call that it belongs to."""
         told, name = fragment.get("index"), fragment.get("id")
-        index = told if isinstance(told, int) else None
+        index = told if isinstance(told, int) and 0 <= told < _MOST_TOOLS else None
         name = name if isinstance(name, str) else ""
         at = self._place(index, name)
         self.newest[index] = self.newest[None] = at
@@ -77,6 +89,8 @@ class _Tools:
             return self.ids.index(name)
         if not name and self.ids:
             return self.newest.get(index, self.newest[None])
+        if len(self.ids) == _MOST_TOOLS:
+            raise UpstreamFailed(f"Copilot calls more than {_MOST_TOOLS} tools in one answer.")
         self.ids.append(name)
         return len(self.ids) - 1
 
@@ -110,14 +124,14 @@ class _Mender:
         if not choices and not chunk.get("usage"):
             return None if chunk.keys() <= _NOTHING_MORE else {**chunk, "choices": []}
         head = {"id": f"chatcmpl-{self.call.id}", "object": "chat.completion.chunk", "created": self.created}
-        told = {name: value for name, value in chunk.items() if value is not None or name == "usage"}
-        return {**head, "model": self.call.model, **told, "choices": [self._choice(c) for c in choices]}
+        whole = with_defaults(chunk, {**head, "model": self.call.model})
+        return {**whole, "choices": [self._choice(choice) for choice in choices]}
 
     def _choice(self, choice: dict[str, Any]) -> dict[str, Any]:
         if choice.get("finish_reason") == "error":
             raise UpstreamFailed(BROKEN_OFF, code="upstream_broke_off")
         given, delta = choice.get("index"), choice.get("delta")
-        index = given if isinstance(given, int) else 0
+        index = given if isinstance(given, int) and 0 <= given < _MOST_CHOICES else 0
         delta = with_reasoning_content(delta) if isinstance(delta, dict) else {}
         fragments = delta.get("tool_calls")
         if isinstance(fragments, list):
@@ -135,7 +149,9 @@ def _is_good(data: bytes) -> bool:
     if chunk.error or not (chunk.choices or chunk.usage):
         return False
     for choice in chunk.choices:
-        if choice.delta.tool_calls or choice.delta.reasoning_text or choice.finish_reason == "error":
+        if choice.delta.tool_calls or choice.finish_reason == "error":
+            return False
+        if any(getattr(choice.delta, name) for name in REASONING):
             return False
     return True
 

@@ -27,6 +27,13 @@ _COSTS = {
     "cache_write": "cache_creation_input_token_cost",
     "reasoning": "output_cost_per_reasoning_token",
 }
+_UNIT_COSTS = {
+    "image_generation": ("image", ("output_cost_per_image", "input_cost_per_image")),
+    "image_edit": ("image", ("output_cost_per_image", "input_cost_per_image")),
+    "audio_transcription": ("second", ("input_cost_per_second", "output_cost_per_second")),
+    "audio_speech": ("character", ("input_cost_per_character",)),
+}
+"""By mode: elsewhere a price per image, say, is that of an image in the prompt."""
 _NANO_PER_MILLION = Decimal(10**9 * 10**6)
 _LONGEST_NAME = 300
 _LONGEST_NUMBER = 40
@@ -104,7 +111,8 @@ def _price(rows: Iterable[Row]) -> Price | None:
     prices = [price for row in rows if (price := _row_price(row))]
     if not prices:
         return None
-    highest: dict[str, Any] = {field: _highest(getattr(price, field) for price in prices) for field in _COSTS}
+    fields = (*_COSTS, *{field for field, _ in _UNIT_COSTS.values()})
+    highest: dict[str, Any] = {field: _highest(getattr(price, field) for price in prices) for field in fields}
     return Price(**highest)
 
 
@@ -113,6 +121,10 @@ def _row_price(row: Row) -> Price | None:
     if not isinstance(info, dict):
         return None
     costs: dict[str, Any] = {field: nano_per_million(info.get(key)) for field, key in _COSTS.items()}
+    mode = info.get("mode")
+    if isinstance(mode, str) and mode in _UNIT_COSTS:
+        field, keys = _UNIT_COSTS[mode]
+        costs[field] = next((cost for key in keys if (cost := nano_per_million(info.get(key)))), None)
     price = Price(**costs)
     if not (price.input or price.output or _says_zero(params)):
         # LiteLLM 1.102 shows 0 for a model that it knows no price of, or only one per image or second.

@@ -31,8 +31,9 @@ class LiteLLM(HTTPProvider[LiteLLMSettings]):
     name = "litellm"
     label = "LiteLLM"
     endpoints = frozenset(
-        {"chat/completions", "completions", "embeddings", "messages", "moderations", "rerank", "responses"}
-        | {"audio/speech", "images/generations"}
+        {"chat/completions", "completions", "embeddings", "messages", "messages/count_tokens", "moderations"}
+        | {"rerank", "responses", "images/generations", "images/edits", "audio/speech"}
+        | {"audio/transcriptions", "files", "batches"}
     )
     cost_header = "x-litellm-response-cost"  # of whole answers; absent for a model without a price
     # x-ratelimit-*: there LiteLLM also counts its own keys, users and teams.

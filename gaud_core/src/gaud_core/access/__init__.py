@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from gaud_core.access.bootstrap import bootstrap
-from gaud_core.access.door import ANYBODY, Door
+from gaud_core.access.bootstrap import bootstrap, has_administrator
+from gaud_core.access.door import ANYBODY, KNOWN, Door
 from gaud_core.access.keyring import Identity, KeyRing
 from gaud_core.access.people import People
 from gaud_core.access.rules import model_allowed
@@ -11,6 +11,7 @@ from gaud_core.access.values import Budget, Key, KeyLimits, User
 
 __all__ = [
     "ANYBODY",
+    "KNOWN",
     "Budget",
     "Door",
     "Identity",
@@ -20,5 +21,6 @@ __all__ = [
     "People",
     "User",
     "bootstrap",
+    "has_administrator",
     "model_allowed",
 ]

@@ -15,7 +15,7 @@ from gaud_core.errors import ConfigError, Problem
 from gaud_core.store import Clock, Store, usable, utc_millis
 from gaud_core.store.schema import keys, users
 
-__all__ = ["BOOTSTRAP_KEY", "BOOTSTRAP_USER", "bootstrap"]
+__all__ = ["BOOTSTRAP_KEY", "BOOTSTRAP_USER", "bootstrap", "has_administrator"]
 
 BOOTSTRAP_USER = "user_bootstrap"
 BOOTSTRAP_KEY = "key_bootstrap"
@@ -49,6 +49,12 @@ def bootstrap(store: Store, config: Config, clock: Clock = utc_millis) -> str | 
                 _set(connection, digest_of(made), shown_of(made), clock())
     file.unlink(missing_ok=True)  # after the commit: until then it is the only copy
     return made
+
+
+def has_administrator(store: Store) -> bool:
+    """Whether anybody could use the admin API if keys were asked for."""
+    with store.reading() as connection:
+        return _has_admin(connection)
 
 
 def _set(connection: Connection, digest: bytes, prefix: str, now: int) -> None:

@@ -16,12 +16,15 @@ from gaud_core.config import Config
 from gaud_core.errors import InvalidKey, NotAllowed
 from gaud_core.store import Clock, Store, utc_millis
 
-__all__ = ["ANYBODY", "Door"]
+__all__ = ["ANYBODY", "KNOWN", "Door"]
 
 Scope = MutableMapping[str, Any]
 
 ANYBODY = Identity(None, "admin", None)
 """Who calls when keys are switched off."""
+
+KNOWN = "gaud.identity"
+"""The member of an ASGI scope by which the dashboard says who makes a call; no request can bring it along."""
 
 _NO_KEY = "No key was sent. Send your Gaud key as `Authorization: Bearer sk-prx-...`."
 _NO_CERTIFICATE = "A client certificate is needed here: connect through the TLS proxy that checks it."
@@ -47,9 +50,10 @@ class Door:
         `fresh` looks at the store and not at what is remembered for two seconds; ask so wherever no call is
         admitted, because `Ledger.admit` looks at the key itself.
         """
-        subject = self._certificate(scope)
-        if subject is None and self.config.tls_client_cert.require_cert:
-            raise InvalidKey(_NO_CERTIFICATE, code="missing_certificate")
+        known: Identity | None = scope.get(KNOWN)
+        if known is not None:
+            return known
+        subject = self.certificate(scope)
         if not self.config.auth.enabled:
             return ANYBODY
         key = presented_key(scope["headers"])
@@ -71,8 +75,17 @@ class Door:
             raise NotAllowed("This needs an administrator's key.", code="admin_required")
         return found
 
+    def certificate(self, scope: Scope) -> bytes | None:
+        """The subject that a trusted proxy has put in the header; from anybody else it counts as absent.
+
+        InvalidKey where nobody may come in without one.
+        """
+        subject = self._certificate(scope)
+        if subject is None and self.config.tls_client_cert.require_cert:
+            raise InvalidKey(_NO_CERTIFICATE, code="missing_certificate")
+        return subject
+
     def _certificate(self, scope: Scope) -> bytes | None:
-        """The subject that a trusted proxy has put in the header; from anybody else it counts as absent."""
         certificates = self.config.tls_client_cert
         if not (certificates.enabled or certificates.require_cert) or not self.proxies.is_trusted(scope):
             return None

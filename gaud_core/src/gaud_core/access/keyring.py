@@ -10,11 +10,11 @@ from __future__ import annotations
 import asyncio
 import hmac
 from collections import OrderedDict
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import Any
 
 import attrs
-from sqlalchemy import or_, select
+from sqlalchemy import ColumnElement, or_, select
 
 from gaud_core.access.people import KEY_COLUMNS, key_of
 from gaud_core.access.rules import model_allowed
@@ -84,6 +84,16 @@ class KeyRing:
         self._keep(digest, now, found)
         return found
 
+    async def find_again(self, key_id: str, is_his: Callable[[bytes], bool]) -> Identity | None:
+        """Say who has shown this key's text before, as the store is now; `is_his` knows its digest again.
+
+        None when the key has ended meanwhile, also by a rotation whose grace is over.
+        """
+        now = self.clock()
+        row = await asyncio.to_thread(self._row, keys.c.id == key_id)
+        known = [] if row is None else [each for each in row[1:3] if each is not None and is_his(each)]
+        return _identity(row, known[0], now) if known else None
+
     def _recall(self, digest: bytes, now: int) -> Identity | None:
         kept = self._kept.get(digest)
         return kept[1] if kept is not None and 0 <= now - kept[0] < _KEPT_MS else None
@@ -97,23 +107,22 @@ class KeyRing:
                 self._kept.popitem(last=False)
 
     def _read(self, digest: bytes, now: int) -> Identity | None:
+        row = self._row(or_(keys.c.digest == digest, keys.c.previous_digest == digest))
+        return None if row is None else _identity(row, digest, now)
+
+    def _row(self, which: ColumnElement[bool]) -> Any:
         query = (
             select(users.c.role, keys.c.digest, keys.c.previous_digest, keys.c.previous_until, *KEY_COLUMNS)
             .join(users, users.c.id == keys.c.user_id)
-            .where(
-                or_(keys.c.digest == digest, keys.c.previous_digest == digest),
-                keys.c.revoked_at.is_(None),
-                users.c.deleted_at.is_(None),
-            )
+            .where(which, keys.c.revoked_at.is_(None), users.c.deleted_at.is_(None))
         )
         try:
             with self.store.reading() as connection:
-                row: Any = connection.execute(query).one_or_none()
+                return connection.execute(query).one_or_none()
         except Exception as error:
             if store_failed(error):
                 raise BooksClosed("Gaud cannot read its database at the moment.", retry_after=5) from None
             raise
-        return None if row is None else _identity(row, digest, now)
 
 
 def _identity(row: Any, digest: bytes, now: int) -> Identity | None:

@@ -124,6 +124,9 @@ class CallAnswer:
     """One call in the books; null is unknown, never 0. `cost_source` says who told the cost.
 
     `units` is what the call has taken of its account's allowance, such as premium requests of a subscription.
+    `quantity` is what was counted in something else than tokens, and `unit` says what that is: images,
+    seconds, characters or searches. `chosen_by` says why the call went to that instance: prefix, listed,
+    pattern, maker or only.
     """
 
     id: str
@@ -150,6 +153,10 @@ class CallAnswer:
     total_ms: int | None
     error: str | None
     units: float | None
+    quantity: int | None
+    unit: str | None
+    chosen_by: str | None
+    sent_ms: int | None
 
     @classmethod
     def of(cls, row: Row) -> CallAnswer:

@@ -8,6 +8,8 @@ from typing import Any
 import attrs
 
 from gaud_core.access import Identity, People
+from gaud_core.errors import BadRequest
+from gaud_core.gateway.settings_desk import SettingsDesk
 from gaud_core.store import Clock, Store, utc_millis
 
 __all__ = ["Ask", "Desk", "Operation", "Scope"]
@@ -26,6 +28,15 @@ class Desk:
     store: Store
     administrator: Callable[[Scope], Awaitable[Identity]]
     clock: Clock = utc_millis
+    gateway_settings: SettingsDesk | None = None
+
+    @property
+    def settings(self) -> SettingsDesk:
+        """The settings of the gateway; BadRequest where it was made without any."""
+        if self.gateway_settings is None:
+            told = "This API was made by a program without a gateway, so there are no settings."
+            raise BadRequest(told, status=409, code="no_configuration_file")
+        return self.gateway_settings
 
 
 @attrs.frozen
@@ -48,8 +59,9 @@ class Ask:
 class Operation:
     """One method of one path: what it takes, what it does, what it answers.
 
-    `handle` blocks and runs in a thread. It gives an `answer`, None where there is none, or a whole Response
-    for another media type. `errors` are the statuses that only this operation can have.
+    `handle` blocks and runs in a thread, or is a coroutine function. It gives an `answer`, None where there
+    is none, or a whole Response for another media type. `errors` are the statuses that only this operation
+    can have.
     """
 
     method: str

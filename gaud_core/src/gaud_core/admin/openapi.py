@@ -24,7 +24,7 @@ _ERRORS: Final = {
     401: "No key, or one that is not valid.",
     403: "The key is good, but not for this.",
     404: "There is no such thing.",
-    409: "The name is taken.",
+    409: "The name is taken, a variable holds the setting, or the file has changed meanwhile.",
     413: "The body is too long.",
     415: "The body is of another type, or compressed.",
     429: "A limit or a budget is reached, or too many wrong keys came from this address.",

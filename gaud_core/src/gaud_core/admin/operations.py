@@ -5,11 +5,21 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from gaud_core.admin import answers, requests
+from gaud_core.admin import settings_shapes as shapes
 from gaud_core.admin.budgets import set_budget, show_budget
 from gaud_core.admin.csv_answer import CSV
 from gaud_core.admin.desk import Operation
 from gaud_core.admin.keys import change_key, create_key, revoke_key, rotate_key, show_key, show_keys
 from gaud_core.admin.log import show_audit
+from gaud_core.admin.settings import (
+    apply_settings,
+    change_setting,
+    plan_settings,
+    reload_settings,
+    rollback_settings,
+    show_history,
+    show_settings,
+)
 from gaud_core.admin.usage import show_usage, show_usage_summary
 from gaud_core.admin.users import create_user, delete_user, show_user, show_users
 
@@ -21,12 +31,13 @@ _USER = "/admin/users/{id}"
 _USER_KEYS = "/admin/users/{id}/keys"
 _KEY = "/admin/keys/{id}"
 _BUDGET = "/admin/budgets/{user_id}"
+_SETTINGS = "/admin/settings"
 _PAGE = requests.PageQuery
 
 
 def operations() -> Sequence[Operation]:
     """List every operation, in the order in which the documentation shows them."""
-    return [*_users(), *_keys(), *_budgets(), *_books()]
+    return [*_users(), *_keys(), *_budgets(), *_books(), *_settings()]
 
 
 def _users() -> Sequence[Operation]:
@@ -99,5 +110,39 @@ def _books() -> Sequence[Operation]:
         Operation(
             "GET", "/admin/audit", "list_audit", "List who changed what",
             show_audit, answers.AuditList, query=_PAGE,
+        ),
+    ]  # fmt: skip
+
+
+def _settings() -> Sequence[Operation]:
+    applied, taken = shapes.AppliedAnswer, (409,)
+    return [
+        Operation(
+            "GET", _SETTINGS, "list_settings", "List every setting, of providers without a section too",
+            show_settings, shapes.SettingList,
+        ),
+        Operation(
+            "PUT", _SETTINGS, "change_setting", "Set one setting and apply it at once",
+            change_setting, applied, body=shapes.SettingChange, errors=taken,
+        ),
+        Operation(
+            "POST", f"{_SETTINGS}/plan", "plan_settings", "Say what a change would do",
+            plan_settings, shapes.PlanAnswer, body=shapes.SettingsPlan, errors=(404,),
+        ),
+        Operation(
+            "POST", f"{_SETTINGS}/apply", "apply_settings", "Apply several changes, or a whole file",
+            apply_settings, applied, body=shapes.SettingsApply, errors=taken,
+        ),
+        Operation(
+            "GET", f"{_SETTINGS}/history", "list_settings_history", "List the versions that were applied",
+            show_history, shapes.VersionList, query=_PAGE,
+        ),
+        Operation(
+            "POST", f"{_SETTINGS}/rollback", "rollback_settings", "Go back to a version",
+            rollback_settings, applied, body=shapes.SettingsRollback, errors=(404, 409),
+        ),
+        Operation(
+            "POST", f"{_SETTINGS}/reload", "reload_settings", "Apply the file now, look for new providers",
+            reload_settings, applied, errors=(409,),
         ),
     ]  # fmt: skip

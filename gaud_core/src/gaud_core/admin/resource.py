@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import inspect
 from collections.abc import Mapping
 from typing import Any
 
@@ -83,7 +84,10 @@ async def _json(request: Request) -> bytes:
 
 async def _work(operation: Operation, ask: Ask) -> Response:
     try:
-        found = await asyncio.to_thread(operation.handle, ask)
+        if inspect.iscoroutinefunction(operation.handle):
+            found = await operation.handle(ask)
+        else:
+            found = await asyncio.to_thread(operation.handle, ask)
     except Exception as error:
         if store_failed(error):
             raise BooksClosed("Gaud cannot use its database at the moment.", retry_after=5) from None

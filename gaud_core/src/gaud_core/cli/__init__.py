@@ -19,6 +19,8 @@ _NO_ROOM = (errno.ENOSPC, errno.EFBIG, errno.EIO)
 _COMMANDS = {
     "budgets": "Show and set what users may spend.",
     "check": "Read the configuration and report every mistake.",
+    "config": "Plan, apply and undo changes of the configuration while Gaud serves.",
+    "connect": "Set up a client, such as a coding agent, to call Gaud.",
     "db": "Copy the database while Gaud serves.",
     "keys": "List, create, change and revoke keys.",
     "ledger": "Prove that the books are right; show what a crash has left.",
@@ -27,6 +29,7 @@ _COMMANDS = {
     "models": "List the models of every configured provider.",
     "new": "Write the distribution of a provider: source, tests, README, CI.",
     "providers": "List the installed providers and how they are configured.",
+    "run": "Start a client with Gaud's address and key set for it alone.",
     "serve": "Start the gateway.",
     "usage": "List calls and what they cost, or add them up.",
     "users": "List, create and delete users.",

@@ -13,8 +13,7 @@ import attrs
 import click
 
 from gaud_core.config import Config, load_config
-from gaud_core.gateway.plugins import Plugin, discover, install_hint, left_out
-from gaud_core.settings import Secret
+from gaud_core.gateway.plugins import Plugin, discover, install_hint, settings_of
 
 __all__ = [
     "Setup",
@@ -52,24 +51,13 @@ def config_option(function: F) -> F:
 def read_setup(config_path: str | None) -> Setup:
     """Discover the providers and read the configuration; ConfigError says all that is wrong with it."""
     plugins = discover(os.environ)
-    schemas = {plugin.name: plugin.provider.settings_class for plugin in plugins if plugin.provider}
-    failed = dict.fromkeys(left_out(os.environ), "GAUD_PLUGINS leaves it out.")
-    failed |= {plugin.name: plugin.reason for plugin in plugins if plugin.reason and plugin.distribution}
-    return Setup(plugins, load_config(config_path, os.environ, schemas, install_hint, failed))
+    known = settings_of(plugins, os.environ)
+    return Setup(plugins, load_config(config_path, os.environ, known.schemas, install_hint, known.failed))
 
 
 def secrets_of(config: Config) -> Iterator[str]:
     """Give every secret of a configuration, so that the log can mask it."""
-    holders = [
-        config.auth,
-        config.database,
-        config.metrics,
-        *(instance.settings for instance in config.instances.values()),
-    ]
-    for holder in holders:
-        if holder is not None and attrs.has(type(holder)):
-            values = (getattr(holder, field.name) for field in attrs.fields(type(holder)))
-            yield from (value.reveal() for value in values if isinstance(value, Secret))
+    return config.secrets()
 
 
 def drop_output() -> None:

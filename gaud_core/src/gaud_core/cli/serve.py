@@ -8,7 +8,7 @@ import socket
 import sys
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import closing
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import attrs
 import click
@@ -42,7 +42,9 @@ log = logging.getLogger("gaud")
 )
 def command(config_path: str | None, host: str | None, port: int | None, workers: int | None) -> None:
     """Start the gateway; Ctrl-C stops it after the running calls."""
-    setup = _with_flags(read_setup(config_path), {"host": host, "port": port, "workers": workers})
+    setup = _with_flags(
+        read_setup(config_path), {"server.host": host, "server.port": port, "server.workers": workers}
+    )
     _refuse_useless(setup)
     config = setup.config
     set_up_logging(config.logging.level, as_json=config.logging.json, secrets=secrets_of(config))
@@ -89,15 +91,14 @@ def _serve_together(setup: Setup, listening: socket.socket, made_key: str | None
 
 
 def _with_flags(setup: Setup, flags: Mapping[str, str | int | None]) -> Setup:
-    configured: Any = setup.config.server
     try:
-        server = attrs.evolve(configured, **{k: v for k, v in flags.items() if v is not None})
+        config = setup.config.with_flags({key: value for key, value in flags.items() if value is not None})
     except ValueError as wrong:
         raise ConfigError([Problem("--host", str(wrong).removeprefix("`host` "))]) from None
-    problem = network_problem(server, setup.config.auth)
+    problem = network_problem(config.server, config.auth)
     if problem:
         raise ConfigError([problem])
-    return attrs.evolve(setup, config=attrs.evolve(setup.config, server=server))
+    return attrs.evolve(setup, config=config)
 
 
 def _refuse_useless(setup: Setup) -> None:

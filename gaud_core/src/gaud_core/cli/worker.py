@@ -32,8 +32,18 @@ def make_server(setup: Setup, store: Store, meter: Meter | None = None) -> tuple
 
     from gaud_core.app import create_app
 
-    app = Refusable(create_app(setup.config, plugins=setup.plugins, store=store, meter=meter))
-    return app, uvicorn.Server(server_settings(app, setup.config.server))
+    inner = create_app(setup.config, plugins=setup.plugins, store=store, meter=meter)
+    app = Refusable(inner)
+    settings = server_settings(app, setup.config.server)
+    inner.state.gateway.changed.append(lambda changed: _take_limits(changed.server, settings))
+    return app, uvicorn.Server(settings)
+
+
+def _take_limits(server: Server, settings: uvicorn.Config) -> None:
+    """Take the limits of the server itself from a changed configuration."""
+    protocol: Any = settings.http
+    protocol.max_head_bytes = server.max_header_bytes
+    settings.timeout_graceful_shutdown = round(server.shutdown_secs)
 
 
 def server_settings(app: Any, server: Server) -> uvicorn.Config:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 import re
 import tomllib
@@ -13,9 +14,10 @@ import attrs
 
 from gaud_core.errors import ConfigError, Problem
 
-__all__ = ["FILE_NAME", "ConfigFile", "find_file", "read_file"]
+__all__ = ["FILE_NAME", "ConfigFile", "find_file", "new_place", "parse_file", "read_file", "version_of"]
 
 FILE_NAME: Final = "llm-proxy.toml"
+_VERSION_DIGITS: Final = 16
 
 _POSITION: Final = re.compile(
     r"(?P<what>.*) \(at (?P<where>line \d+, column \d+|end of document)\)", re.DOTALL
@@ -37,11 +39,25 @@ _CURES: Final = {
 
 @attrs.frozen
 class ConfigFile:
-    """A file as read: its table and the bits of its mode that say who may read it."""
+    """A file as read: its table and the bits of its mode that say who may read it.
+
+    `content` is the very bytes; like the table it may hold secrets.
+    """
 
     path: Path
-    table: Mapping[str, Any]
+    table: Mapping[str, Any] = attrs.field(repr=False)
     mode: int = 0o600
+    content: bytes = attrs.field(default=b"", repr=False)
+
+    @property
+    def version(self) -> str:
+        """What tells this content from another."""
+        return version_of(self.content)
+
+    @property
+    def text(self) -> str:
+        """The content as text."""
+        return self.content.decode("utf-8-sig")
 
 
 def find_file(path: str | Path | None, environ: Mapping[str, str]) -> tuple[Path | None, str]:
@@ -56,6 +72,11 @@ def find_file(path: str | Path | None, environ: Mapping[str, str]) -> tuple[Path
     return next((_absolute(place) for place in _usual_places() if os.path.lexists(place)), None), ""
 
 
+def new_place() -> Path:
+    """Where the file is made when there is none: in the platform's folder, found from everywhere."""
+    return _usual_places()[-1].absolute()
+
+
 def read_file(path: Path, named_by: str = "") -> ConfigFile:
     """Read a TOML file; ConfigError says in one sentence why it cannot be used."""
     try:
@@ -63,7 +84,17 @@ def read_file(path: Path, named_by: str = "") -> ConfigFile:
             content, mode = file.read(), os.fstat(file.fileno()).st_mode
     except (OSError, ValueError) as wrong:
         raise _error(path, *_unreadable(wrong, named_by)) from None
-    return ConfigFile(path, _parsed(path, _decoded(path, content)), mode & 0o777)
+    return parse_file(path, content, mode & 0o777)
+
+
+def version_of(content: bytes) -> str:
+    """Give what tells one content from another; nothing for an empty one."""
+    return hashlib.sha256(content).hexdigest()[:_VERSION_DIGITS] if content else ""
+
+
+def parse_file(path: Path, content: bytes, mode: int = 0o600) -> ConfigFile:
+    """Make a file of what it holds or is to hold; ConfigError if that is not TOML."""
+    return ConfigFile(path, _parsed(path, _decoded(path, content)), mode, content)
 
 
 def _usual_places() -> list[Path]:

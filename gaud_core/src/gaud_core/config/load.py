@@ -21,7 +21,7 @@ from gaud_core.settings.words import did_you_mean, dotted, kind_of_value, listed
 if TYPE_CHECKING:
     from pathlib import Path
 
-__all__ = ["load_config"]
+__all__ = ["config_of", "load_config"]
 
 _NONE: Mapping[str, str] = MappingProxyType({})
 
@@ -44,16 +44,20 @@ def load_config(
     raise: they are in `Instance.problems`. `install_hint` gives the sentence that says how to install a
     provider, or an empty text; the core knows none, and a guessed name must never reach `pip install`.
     """
-    plugins = Plugins(schemas, failed, install_hint)
     found, named_by = find_file(path, environ)
     file = read_file(found, named_by) if found else None
+    return config_of(file, environ, Plugins(schemas, failed, install_hint))
+
+
+def config_of(file: ConfigFile | None, environ: Mapping[str, str], plugins: Plugins) -> Config:
+    """Make a configuration of a file that was read, or is to be written; ConfigError as `load_config`."""
     table = file.table if file else {}
     core = _read_core(table, environ, plugins)
-    core.values |= _anchored(core, found.parent.absolute()) if found else {}
+    core.values |= _anchored(core, file.path.parent.absolute()) if file else {}
     instances = list(read_instances(_sections(table), environ, plugins))
     if core.problems:
         theirs = [problem for instance, _ in instances for problem in instance.problems]
-        raise ConfigError([*core.problems, *theirs], source=str(found or ""))
+        raise ConfigError([*core.problems, *theirs], source=str(file.path if file else ""))
     return _config(file, core, instances, environ, plugins)
 
 
@@ -118,6 +122,8 @@ def _config(
     made = [instance for instance, _ in instances]
     return Config(
         path=file.path if file else None,
+        file=file,
+        loaded=True,
         **core.values,
         instances={instance.name: instance for instance in made},
         sources=core.sources | sources,

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import ipaddress
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any, Final
 
 import attrs
 
+from gaud_core.config.files import ConfigFile
 from gaud_core.config.sections import (
     Auth,
     Breaker,
@@ -19,13 +20,14 @@ from gaud_core.config.sections import (
     Ledger,
     Logging,
     Metrics,
+    Routing,
     Server,
     TLSClientCert,
 )
 from gaud_core.errors import Problem
-from gaud_core.settings import Source
+from gaud_core.settings import Secret, Source
 
-__all__ = ["Config", "Instance", "certificate_problem", "env_prefix", "network_problem"]
+__all__ = ["Config", "Instance", "certificate_problem", "env_prefix", "network_problem", "section_of"]
 
 _FROM_FILE: Final = Source("file")
 
@@ -50,10 +52,14 @@ class Config:
     """A whole configuration, never changed; `Config()` is the one of an empty file.
 
     `sources` says by dotted key (`providers.acme.url`) where each value came from, for all sections and all
-    instances that have settings.
+    instances that have settings. One that was `loaded` from a file or the environment can be loaded again.
     """
 
     path: Path | None = None
+    file: ConfigFile | None = attrs.field(default=None, repr=False, eq=False)
+    loaded: bool = attrs.field(default=False, eq=False)
+    flags: Mapping[str, Any] = attrs.field(factory=dict, converter=_frozen, eq=False)
+    """What the command line holds by dotted key, against the file and the environment, until the end."""
     server: Server = attrs.field(factory=Server)
     auth: Auth = attrs.field(factory=Auth)
     tls_client_cert: TLSClientCert = attrs.field(factory=TLSClientCert)
@@ -63,6 +69,7 @@ class Config:
     database: Database = attrs.field(factory=Database)
     ledger: Ledger = attrs.field(factory=Ledger)
     budget: Budget = attrs.field(factory=Budget)
+    routing: Routing = attrs.field(factory=Routing)
     metrics: Metrics = attrs.field(factory=Metrics)
     instances: Mapping[str, Instance] = attrs.field(factory=dict, converter=_frozen)
     sources: Mapping[str, Source] = attrs.field(factory=dict, converter=_frozen)
@@ -72,6 +79,33 @@ class Config:
     def problems(self) -> tuple[Problem, ...]:
         """The mistakes of all provider sections together."""
         return tuple(problem for instance in self.instances.values() for problem in instance.problems)
+
+    def with_flags(self, flags: Mapping[str, Any]) -> Config:
+        """Let the command line win, as `--port` does; ValueError if a value cannot be."""
+        given = {key.removeprefix("server."): value for key, value in flags.items()}
+        server: Any = self.server
+        return attrs.evolve(self, server=attrs.evolve(server, **given), flags=flags)
+
+    def table_of(self, instance: str) -> Mapping[str, Any]:
+        """What the file says below `[providers.<instance>]`, unread; empty if it says nothing."""
+        providers = self.file.table.get("providers") if self.file else None
+        found = providers.get(instance) if isinstance(providers, Mapping) else None
+        return found if isinstance(found, Mapping) else {}
+
+    def secrets(self) -> Iterator[str]:
+        """Give every secret in it, so that the log can mask them."""
+        configured = (instance.settings for instance in self.instances.values())
+        holders = [self.auth, self.database, self.metrics, *configured]
+        for holder in holders:
+            if holder is not None and attrs.has(type(holder)):
+                values = [getattr(holder, field.name) for field in attrs.fields(type(holder))]
+                many = [value if isinstance(value, tuple) else (value,) for value in values]
+                yield from (one.reveal() for some in many for one in some if isinstance(one, Secret))
+
+
+def section_of(config: Config, name: str) -> Any:
+    """A section of the core by its name in the file: `auth.tls_client_cert`."""
+    return getattr(config, name.rpartition(".")[2])
 
 
 def env_prefix(section: str) -> str:

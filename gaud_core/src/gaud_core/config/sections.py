@@ -21,6 +21,7 @@ __all__ = [
     "Ledger",
     "Logging",
     "Metrics",
+    "Routing",
     "Server",
     "TLSClientCert",
 ]
@@ -90,6 +91,12 @@ class Server:
     max_body_bytes: int = option(
         default=32 * 1024 * 1024, help="Longest request body that is accepted.", ge=1, unit="bytes"
     )
+    max_upload_bytes: int = option(
+        default=1024 * 1024 * 1024,
+        help="Longest form with a file that is accepted; it is passed on as it comes.",
+        ge=1,
+        unit="bytes",
+    )
     max_header_bytes: int = option(
         default=65536, help="Longest request head that is accepted.", ge=1024, unit="bytes"
     )
@@ -103,6 +110,12 @@ class Server:
     )
     shutdown_secs: float = option(
         default=10.0, help="How long running calls may go on when Gaud is told to stop.", ge=0, unit="seconds"
+    )
+    drain_secs: float = option(
+        default=600.0,
+        help="How long running calls may go on with a provider's old settings after a change of them.",
+        ge=0,
+        unit="seconds",
     )
 
 
@@ -236,6 +249,17 @@ class Budget:
 
 
 @settings
+class Routing:
+    """Settings of [routing]: how calls find their way."""
+
+    strict: bool = option(
+        default=False,
+        help="Whether a call is refused when fields of it have no place on the endpoint that its model is "
+        "served on; else they are left out and named in `x-gaud-dropped`.",
+    )
+
+
+@settings
 class Metrics:
     """Settings of [metrics]."""
 
@@ -257,6 +281,7 @@ SECTIONS: Final[Mapping[str, type]] = MappingProxyType(
         "database": Database,
         "ledger": Ledger,
         "budget": Budget,
+        "routing": Routing,
         "metrics": Metrics,
     }
 )

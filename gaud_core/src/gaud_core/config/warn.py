@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 __all__ = ["environment_warnings", "file_warnings"]
 
-_OTHERS: Final = frozenset({"GAUD_CONFIG", "GAUD_PLUGINS", "GAUD_STRICT"})
+_OTHERS: Final = frozenset({"GAUD_CONFIG", "GAUD_KEY", "GAUD_PLUGINS", "GAUD_STRICT", "GAUD_URL"})
 
 
 def file_warnings(file: ConfigFile | None, plugins: Plugins) -> Iterator[Problem]:

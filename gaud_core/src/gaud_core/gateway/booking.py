@@ -35,6 +35,10 @@ class Booking:
     outcome: Outcome
     presence: Presence
     exchange: Exchange
+    free: bool = False
+    """Whether the endpoint costs nothing, whatever the answer says."""
+    sent_ms: float | None = None
+    """When the call went out, since the request came; None as long as it has not."""
     _settled: asyncio.Future[Settled] | None = None
 
     async def close(self) -> None:
@@ -49,7 +53,7 @@ class Booking:
         status, error = self._ending()
         cost, source = self._cost()
         self.exchange.cost_nanos = cost
-        usage = self._counted() or (_NOTHING if self.outcome.was_free else None)
+        usage = self._counted() or (_NOTHING if self.free or self.outcome.was_free else None)
         first_byte = self.exchange.fields.get("first_byte_ms")
         return Settlement(
             status,
@@ -60,6 +64,9 @@ class Booking:
             round(self.exchange.elapsed_ms()),
             error,
             self._milliunits(),
+            usage.quantity if usage and usage.unit else None,
+            (usage.unit or None) if usage else None,
+            None if self.sent_ms is None else round(self.sent_ms),
         )
 
     def _ending(self) -> tuple[int | None, str | None]:
@@ -72,12 +79,23 @@ class Booking:
         return (outcome.status, None) if outcome.answered else (_STOPPED, "gateway_stopped")
 
     def _counted(self) -> Usage | None:
-        """Give the tokens, if the upstream has counted: 0 of both is no count, and some say just that."""
-        usage = self.outcome.usage
-        return usage if usage and (usage.input_tokens or usage.output_tokens) else None
+        """Give what the upstream has counted, else what the request says of a good answer.
+
+        0 of everything is no count, and some say just that.
+        """
+        if self.free:
+            return None
+        outcome = self.outcome
+        usage = outcome.usage
+        if usage and (usage.input_tokens or usage.output_tokens or usage.quantity):
+            return usage
+        good = outcome.answered and outcome.error is None
+        return outcome.measured if good and outcome.measured and outcome.measured.quantity else None
 
     def _cost(self) -> tuple[int | None, str]:
         """Give the cost and its source: what was said, else the price of what was counted, else the worst."""
+        if self.free:
+            return 0, "none"
         usage, counted = self.outcome.usage, self._counted()
         said = usage.cost_usd if usage and usage.cost_usd is not None else self.outcome.cost_usd
         # a plugin may say it in another type: a call that cannot be settled stays open for ever
@@ -94,7 +112,8 @@ class Booking:
 
     def _milliunits(self) -> int | None:
         """Give what was taken of the account's allowance; a refusal takes nothing, and None is unknown."""
-        told = self.outcome.milliunits
+        usage = self.outcome.usage
+        told = self.outcome.milliunits if usage is None or usage.milliunits is None else usage.milliunits
         if told is None and self.price is not None:
             told = self.price.milliunits
         return 0 if told and self.outcome.was_free else told

@@ -41,6 +41,11 @@ class CircuitBreaker:
             return "closed"
         return "open" if self._remaining() > 0 else "half-open"
 
+    def tune(self, failure_threshold: int, open_secs: float, success_threshold: int) -> None:
+        """Take other limits and keep what it knows."""
+        self.failure_threshold, self.open_secs = failure_threshold, open_secs
+        self.success_threshold = success_threshold
+
     def admit(self) -> Permit:
         """Let a call through, or raise Unavailable with the seconds to wait."""
         state = self.state

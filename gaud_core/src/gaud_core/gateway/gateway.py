@@ -1,88 +1,100 @@
-"""The running gateway: builds the instances of a configuration, starts them, keeps them fresh, stops them."""
+"""The running gateway: what is in force, how it starts and stops, and how another state takes its place."""
 
 from __future__ import annotations
 
 import asyncio
 import logging
+import os
 import time
 from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from types import FrameType
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import attrs
 
-from gaud_core._version import __version__
 from gaud_core.access import Door
 from gaud_core.config import Config
-from gaud_core.config import Instance as Section
-from gaud_core.errors import PluginError, brief
+from gaud_core.errors import PluginError
 from gaud_core.gateway.blame import Suspect, suspect
-from gaud_core.gateway.breaker import CircuitBreaker
+from gaud_core.gateway.crew import Connections, Crew, build_instance, make_posts
+from gaud_core.gateway.current import Current
 from gaud_core.gateway.instance import Instance
 from gaud_core.gateway.loop_watch import LoopWatch
-from gaud_core.gateway.plugins import Plugin, install_hint, objection_to
+from gaud_core.gateway.plugins import Plugin, install_hint
 from gaud_core.gateway.registry import Registry
 from gaud_core.gateway.reports import BlockReports
-from gaud_core.gateway.supervise import look_for_leaks, supervise
-from gaud_core.gateway.upstream import Upstream
+from gaud_core.gateway.settings_desk import SettingsDesk
+from gaud_core.gateway.supervise import look_for_leaks
 from gaud_core.gateway.visits import note_tasks, stop_noting_tasks
+from gaud_core.gateway.watch import Watch
 from gaud_core.ledger import Ledger, Policy, open_ledger
-from gaud_core.provider import Context
 from gaud_core.store import Store, usable
 
-if TYPE_CHECKING:
-    import httpx
-
-__all__ = ["Gateway", "build_instance"]
+__all__ = ["Connections", "Gateway", "build_instance"]
 
 _START_GRACE_SECS = 2.0  # providers that are slower go on starting while the others serve already
 
-log = logging.getLogger("gaud.providers")
+log = logging.getLogger("gaud.config")
 
-
-@attrs.define
-class Connections:
-    """What an instance holds open; made at the first use, closed once."""
-
-    upstream: Upstream
-    _http: Any = None
-
-    def http(self) -> httpx.AsyncClient:
-        """Make the client for logins and discovery."""
-        if self._http is None:
-            import httpx  # here, because it costs 0.1 s of the start and most calls never need it
-
-            self._http = httpx.AsyncClient(timeout=10.0, headers={"user-agent": f"gaud/{__version__}"})
-        client: httpx.AsyncClient = self._http
-        return client
-
-    async def aclose(self) -> None:
-        """Close both clients."""
-        await self.upstream.aclose()
-        if self._http is not None:
-            await self._http.aclose()
+Told = Callable[[Config], None]
 
 
 @attrs.define(eq=False)
 class Gateway:
-    """Everything that a request needs; `registry` is replaced as a whole when the configuration changes.
+    """Everything that a request needs; `current` is replaced as a whole when the configuration changes.
 
     Without a store it serves nobody, but can ask its providers. With `strict` the first provider that cannot
-    be used is a PluginError, for the tests of its author; otherwise it is left out.
+    be used is a PluginError, for the tests of its author; otherwise it is left out. `preparing` is told of a
+    configuration before anything is started for it, `changed` when it is in force.
     """
 
-    config: Config
-    plugins: Sequence[Plugin]
+    _config: Config
+    _plugins: Sequence[Plugin]
     store: Store | None = None
     clock: Callable[[], float] = time.monotonic
     sleep: Callable[[float], Awaitable[None]] = asyncio.sleep
     strict: bool = False
-    registry: Registry = attrs.field(factory=Registry)
-    door: Door = attrs.field(init=False)
+    environ: Mapping[str, str] = attrs.field(factory=lambda: os.environ, repr=False)
+    preparing: list[Told] = attrs.field(factory=list)
+    changed: list[Told] = attrs.field(factory=list)
+    current: Current = attrs.field(init=False)
+    crew: Crew = attrs.field(init=False, factory=Crew)
+    desk: SettingsDesk = attrs.field(init=False)
     ledger: Ledger = attrs.field(init=False)
-    _connections: list[Connections] = attrs.field(factory=list)
-    _tasks: list[asyncio.Task[None]] = attrs.field(factory=list)
-    _watch: LoopWatch | None = None
+    _tasks: list[asyncio.Task[None]] = attrs.field(init=False, factory=list)
+    _loop_watch: LoopWatch | None = attrs.field(init=False, default=None)
+    _watch: Watch = attrs.field(init=False)
+
+    def __attrs_post_init__(self) -> None:
+        self.current = Current(self._config, self._config, tuple(self._plugins))
+        self.desk = SettingsDesk(self)
+        self._watch = Watch(self.desk)
+
+    @property
+    def config(self) -> Config:
+        """The configuration that is in force."""
+        return self.current.config
+
+    @property
+    def plugins(self) -> Sequence[Plugin]:
+        """The providers that are installed."""
+        return self.current.plugins
+
+    @property
+    def registry(self) -> Registry:
+        """The instances that serve."""
+        return self.current.registry
+
+    @property
+    def door(self) -> Door:
+        """Who may come in; there once the gateway has started with a store."""
+        if self.current.door is None:
+            raise AttributeError("the gateway has not started, or has no store")
+        return self.current.door
+
+    @door.setter
+    def door(self, door: Door) -> None:
+        self.current = attrs.evolve(self.current, door=door)
 
     async def start(self) -> None:
         """Open the books, then start every usable instance; a slow one does not keep the others waiting.
@@ -91,29 +103,26 @@ class Gateway:
         """
         note_tasks(asyncio.get_running_loop())
         if self.store is not None:
-            self.door = Door(self.store, self.config)
-            budget, ledger = self.config.budget, self.config.ledger
-            policy = Policy(budget.unpriced == "refuse", ledger.retention_days)
+            self.current = attrs.evolve(self.current, door=Door(self.store, self.config))
             with usable(self.config):
-                self.ledger = await asyncio.to_thread(open_ledger, self.store, policy)
+                self.ledger = await asyncio.to_thread(open_ledger, self.store, policy_of(self.config))
         try:
             await self._start_instances()
         except PluginError:  # with `strict` only
             await self.stop()
             raise
         self._tasks.append(asyncio.create_task(look_for_leaks(self._instances, self.sleep), name="leaks"))
-        self._watch = LoopWatch(self._suspect, BlockReports())
-        self._watch.start()
+        self._loop_watch = LoopWatch(self._suspect, BlockReports())
+        self._loop_watch.start()
+        if self.store is not None and self.config.loaded:
+            await self._watch.start(self.sleep)
 
     async def _start_instances(self) -> None:
-        self.registry = Registry(*self.build(), install_hint)
-        started = []
-        for instance in self.registry.instances.values():
-            ready = asyncio.Event()
-            self._tasks.append(
-                asyncio.create_task(supervise(instance, self.sleep, ready), name=instance.name)
-            )
-            started.append(asyncio.create_task(ready.wait()))
+        self.build()
+        posts = self.crew.posts.values()
+        for post in posts:
+            post.start(self.sleep)
+        started = [asyncio.create_task(post.ready()) for post in posts]
         if started:
             _, late = await asyncio.wait(started, timeout=None if self.strict else _START_GRACE_SECS)
             for task in late:
@@ -122,19 +131,36 @@ class Gateway:
 
     async def stop(self) -> None:
         """Stop every instance, after the last call has ended."""
-        if self._watch is not None:
-            self._watch.stop()
+        await self._watch.stop()
+        if self._loop_watch is not None:
+            self._loop_watch.stop()
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
-        await asyncio.gather(*(instance.stop() for instance in self.registry.instances.values()))
-        await asyncio.gather(*(connections.aclose() for connections in self._connections))
+        await self.crew.stop()
         stop_noting_tasks(asyncio.get_running_loop())
         if self.store is not None:
             await asyncio.to_thread(self.ledger.close)
 
+    def build(self) -> tuple[dict[str, Instance], dict[str, str]]:
+        """Make every instance that can be made, not started yet, and say why the others cannot."""
+        sections = self.config.instances.values()
+        posts, broken = make_posts(sections, self.plugins, self.config, self.clock, strict=self.strict)
+        self.crew.posts = posts
+        instances = {name: post.instance for name, post in posts.items()}
+        self.current = attrs.evolve(self.current, registry=Registry(instances, broken, install_hint))
+        return instances, broken
+
+    def tell(self, whom: Sequence[Told], config: Config) -> None:
+        """Tell of a configuration; a listener that fails does not keep it from being applied."""
+        for told in whom:
+            try:
+                told(config)
+            except Exception:  # protects the change, which is half done here
+                log.exception("a part of Gaud did not take the new configuration")
+
     def _instances(self) -> Collection[Instance]:
-        return self.registry.instances.values()
+        return self.crew.everybody()
 
     def _suspect(self, stack: FrameType, task: asyncio.Task[Any] | None) -> Suspect:
         return suspect(stack, [instance.guard for instance in self._instances()], task)
@@ -146,57 +172,7 @@ class Gateway:
             stage, _, reason = broken[0].reason.partition(": ")
             raise PluginError(broken[0].name, stage, reason)
 
-    def build(self) -> tuple[dict[str, Instance], dict[str, str]]:
-        """Make every instance that can be made, not started yet, and say why the others cannot."""
-        providers = {plugin.name: plugin for plugin in self.plugins if plugin.provider is not None}
-        instances: dict[str, Instance] = {}
-        broken: dict[str, str] = {}
-        for section in self.config.instances.values():
-            if section.settings is None:
-                broken[section.name] = " ".join(str(problem) for problem in section.problems)
-                if self.strict:
-                    raise PluginError(section.name, "settings", broken[section.name])
-                log.error("%s is left out: %s", section.name, broken[section.name])
-                continue
-            built = self._build_one(section, providers)
-            if isinstance(built, Instance):
-                instances[section.name] = built
-            else:
-                broken[section.name] = built
-        return instances, broken
 
-    def _build_one(self, section: Section, providers: Mapping[str, Plugin]) -> Instance | str:
-        connections = Connections(Upstream(section.name))
-        try:
-            instance = build_instance(
-                section, providers[section.provider], connections, self.config, self.clock
-            )
-        except (Exception, SystemExit) as error:  # protects the other providers from this one's constructor
-            if self.strict:
-                raise PluginError(section.name, "settings", brief(error)) from error
-            reason = brief(error)
-            log.exception("%s is left out: %s", section.name, reason)
-            return reason
-        self._connections.append(connections)
-        return instance
-
-
-def build_instance(
-    section: Section, plugin: Plugin, connections: Connections, config: Config, clock: Callable[[], float]
-) -> Instance:
-    """Make one instance of a provider, not started yet."""
-    reason = plugin.reason or objection_to(plugin.name, plugin.provider)
-    if plugin.provider is None or reason:
-        raise PluginError(plugin.name, "import", reason)
-    context = Context(
-        name=section.name,
-        send=connections.upstream.send,
-        http=connections.http,
-        data_dir=config.data.folder / section.name,
-        log=logging.getLogger(f"gaud.provider.{section.name}"),
-    )
-    limits = config.breaker
-    breaker = CircuitBreaker(
-        section.name, limits.failure_threshold, limits.open_secs, limits.success_threshold, clock
-    )
-    return Instance(section.name, plugin.provider(section.settings, context), breaker)
+def policy_of(config: Config) -> Policy:
+    """Give what the books decide by."""
+    return Policy(config.budget.unpriced == "refuse", config.ledger.retention_days)

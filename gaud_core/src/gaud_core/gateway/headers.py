@@ -4,7 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 
-__all__ = ["CREDENTIALS", "RawHeaders", "client_headers", "encode", "retry_after", "upstream_headers"]
+__all__ = [
+    "CREDENTIALS",
+    "STRICT_HEADER",
+    "RawHeaders",
+    "client_headers",
+    "encode",
+    "query_of",
+    "retry_after",
+    "upstream_headers",
+]
 
 RawHeaders = list[tuple[bytes, bytes]]
 
@@ -19,10 +28,12 @@ CREDENTIALS = frozenset(
 )
 _OURS = frozenset(
     {"set-cookie", "server", "date", "alt-svc", "strict-transport-security", "x-request-id", "x-gaud-hint"}
-    | {"x-budget-warning"}
+    | {"x-budget-warning", "x-gaud-bridge", "x-gaud-dropped"}
     | {"www-authenticate", "proxy-authenticate", "clear-site-data", "content-security-policy"}
     | {"x-frame-options", "x-content-type-options", "referrer-policy", "permissions-policy"}
 )
+STRICT_HEADER = "x-gaud-strict"
+"""By it a client asks that none of his fields be dropped; it is meant for Gaud."""
 _PLAIN_CONNECTION = frozenset({"keep-alive", "close"})
 _DECODABLE = ("gzip", "deflate", "identity")
 
@@ -36,7 +47,7 @@ def client_headers(raw: Sequence[tuple[bytes, bytes]], *, stream: bool) -> dict[
     headers: dict[str, str] = {}
     for key, text in raw:
         name = key.decode("latin-1")
-        if name not in _HOP_BY_HOP and name not in CREDENTIALS:
+        if name not in _HOP_BY_HOP and name not in CREDENTIALS and name != STRICT_HEADER:
             value = _text(text)
             headers[name] = f"{headers[name]}, {value}" if name in headers else value  # RFC 9110 §5.3
     for name in _named_by_connection(raw):
@@ -64,6 +75,14 @@ def encode(headers: Iterable[tuple[str, str]]) -> RawHeaders:
         (name.encode("utf-8", "surrogateescape"), value.encode("utf-8", "surrogateescape"))
         for name, value in headers
     ]
+
+
+def query_of(raw: bytes) -> str:
+    """Give a query as it was sent; what no URL may hold, but a socket does, becomes `%` and its code."""
+    text = raw.decode("latin-1")
+    if text.isascii() and text.isprintable() and " " not in text:
+        return text
+    return "".join([c if "!" <= c <= "~" else f"%{ord(c):02X}" for c in text])
 
 
 def retry_after(headers: Iterable[tuple[str, str]]) -> str | None:

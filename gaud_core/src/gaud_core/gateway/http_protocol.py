@@ -108,6 +108,6 @@ class LimitedProtocol(HttpToolsProtocol):
         self.transport.close()
 
 
-def protocol_with_limit(max_head_bytes: int) -> type[HttpToolsProtocol]:
-    """Make the protocol class for one server."""
+def protocol_with_limit(max_head_bytes: int) -> type[LimitedProtocol]:
+    """Make the protocol class for one server; its `max_head_bytes` may be changed while it serves."""
     return type("GaudProtocol", (LimitedProtocol,), {"max_head_bytes": max_head_bytes})

@@ -8,7 +8,8 @@ import statistics
 import time
 from collections import deque
 from collections.abc import Iterable, Mapping
-from typing import Any, Literal
+from contextlib import suppress
+from typing import Any, Literal, Self
 from weakref import WeakSet
 
 import attrs
@@ -20,7 +21,7 @@ from gaud_core.gateway.outcome import Outcome
 from gaud_core.gateway.visits import Visit, described, within
 from gaud_core.provider import Health, Model, Provider
 
-__all__ = ["Instance", "Mishap"]
+__all__ = ["Instance", "Lease", "Mishap"]
 
 Stage = Literal["configured", "starting", "serving", "broken"]
 
@@ -70,6 +71,8 @@ class Instance:
     guard: Guard = attrs.field(init=False)
     _overdue: WeakSet[asyncio.Task[Any]] = attrs.field(factory=WeakSet)
     _leaks_told: set[str] = attrs.field(factory=set)
+    _leases: int = 0
+    _returned: asyncio.Event = attrs.field(factory=asyncio.Event)
 
     def __attrs_post_init__(self) -> None:
         self.guard = Guard(self.name, self.provider)
@@ -102,6 +105,11 @@ class Instance:
         self.models = tuple(by_id.values())
         self.listed_patterns = tuple(m.id for m in self.models if m.is_pattern and m.id != "*")
         self.by_id = by_id
+
+    def serves(self, model: str) -> frozenset[str]:
+        """Give the endpoints that the upstream itself has for a model, listed or not."""
+        own, listed = self.provider.endpoints, self.by_id.get(model)
+        return own if listed is None or listed.endpoints is None else own & listed.endpoints
 
     async def start(self) -> None:
         """Start the provider, or note why it cannot be."""
@@ -186,6 +194,37 @@ class Instance:
         """The median time to the first byte of the last calls."""
         return round(statistics.median(self.latencies_ms), 1) if self.latencies_ms else None
 
+    @property
+    def leases(self) -> int:
+        """How many calls run on it."""
+        return self._leases
+
+    def lease(self) -> Lease:
+        """Take it for a call, with `async with`: meanwhile it is not stopped for other settings' sake.
+
+        Await nothing between finding an instance and this, so that it cannot be replaced in between.
+        """
+        return Lease(self)
+
+    def take(self) -> None:
+        """Note that one more call runs on it."""
+        self._leases += 1
+
+    def give_back(self) -> None:
+        """Note that one call less does."""
+        self._leases -= 1
+        if not self._leases:
+            self._returned.set()
+
+    async def drained(self, secs: float) -> bool:
+        """Wait until the last lease has been returned, so long and no longer; tell whether it was."""
+        with suppress(TimeoutError):
+            async with asyncio.timeout(secs):
+                while self._leases:
+                    self._returned.clear()
+                    await self._returned.wait()
+        return not self._leases
+
     def look_for_leaks(self) -> None:
         """Report tasks whose call was over at the last look already, and is still."""
         over = {task for task, visit in self._unfinished() if visit.over}
@@ -222,6 +261,20 @@ class Instance:
         if self.stage == "broken":
             return f"The provider `{self.name}` cannot be used: {self.reason}."
         return f"The provider `{self.name}` is still starting."
+
+
+@attrs.frozen(eq=False)
+class Lease:
+    """One call's hold of an instance."""
+
+    instance: Instance
+
+    async def __aenter__(self) -> Self:
+        self.instance.take()
+        return self
+
+    async def __aexit__(self, *raised: object) -> None:
+        self.instance.give_back()
 
 
 async def _after_grace(tasks: Iterable[asyncio.Task[Any]]) -> set[asyncio.Task[Any]]:

@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 
 from gaud_core.errors import BadRequest, BodyTooLarge
 from gaud_core.gateway.presence import ClientLeft, Receive
 
-__all__ = ["read_body"]
+__all__ = ["read_body", "refuse_encoded"]
 
 
 async def read_body(headers: Iterable[tuple[bytes, bytes]], receive: Receive, limit: int) -> bytes:
     """Read the whole body; BodyTooLarge as early as it can be known."""
     named = dict(headers)
-    _refuse_encoded(named)
+    refuse_encoded(named)
     length = named.get(b"content-length", b"0")
     if length.isdigit() and int(length) > limit:
         raise _too_large(limit)
@@ -31,7 +31,8 @@ async def read_body(headers: Iterable[tuple[bytes, bytes]], receive: Receive, li
             return b"".join(pieces)
 
 
-def _refuse_encoded(headers: dict[bytes, bytes]) -> None:
+def refuse_encoded(headers: Mapping[bytes, bytes]) -> None:
+    """Raise BadRequest for a compressed body, which nobody could look into."""
     encoding = headers.get(b"content-encoding", b"identity").decode("latin-1").lower()
     if encoding not in {"identity", ""}:
         message = (

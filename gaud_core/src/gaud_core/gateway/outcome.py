@@ -12,6 +12,10 @@ from gaud_core.errors import ApiError, ProviderError, one_line
 __all__ = ["Outcome"]
 
 
+def _forget(made: str) -> None:
+    """Remember nothing."""
+
+
 @attrs.define
 class Outcome:
     """How a call went, for the breaker, the log and the books.
@@ -21,6 +25,10 @@ class Outcome:
     """
 
     explain: Callable[[ProviderError], str | None]
+    remember: Callable[[str], None] = _forget
+    """Keeps an id that can be asked for later."""
+    measured: Usage | None = None
+    """What the request itself says of its usage, which counts if a good answer says nothing."""
     usage: Usage | None = None
     cost_usd: str | None = None
     """What the upstream says outside of `usage` that the call has cost."""
@@ -31,6 +39,13 @@ class Outcome:
     answered: bool = False
     """Whether the answer came to its end."""
     error: ProviderError | None = None
+    made: str = ""
+
+    def has_made(self, made: str) -> None:
+        """Note the id of what the call has made, however often it is told."""
+        if made and made != self.made:
+            self.made = made
+            self.remember(made)
 
     def fail(self, failure: ApiError) -> None:
         """Note a failure and its cure; a plugin may raise any ApiError, as `Body.json()` does."""

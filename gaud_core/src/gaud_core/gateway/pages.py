@@ -13,6 +13,7 @@ from starlette.responses import JSONResponse, Response
 
 from gaud_core._version import __version__
 from gaud_core.errors import (
+    ApiError,
     BooksClosed,
     InvalidKey,
     ModelNotFound,
@@ -20,14 +21,17 @@ from gaud_core.errors import (
     model_not_allowed,
     one_line,
 )
+from gaud_core.gateway.anthropic_models import anthropic_model, anthropic_page
+from gaud_core.gateway.bridging import bridged_endpoints
 from gaud_core.gateway.conduct import Note
 from gaud_core.gateway.gateway import Gateway
 from gaud_core.gateway.instance import Instance
 from gaud_core.gateway.plugins import Plugin
+from gaud_core.gateway.settings_desk import LiveState
 from gaud_core.provider import Model, Price
 from gaud_core.provider.base import dollars
 
-__all__ = ["front_door", "health", "list_models", "retrieve_model"]
+__all__ = ["front_door", "health", "list_models", "realtime", "retrieve_model"]
 
 _ADDRESS = re.compile(
     r"""(?ix) \b[a-z][a-z0-9+.-]*://[^\s)`"',;]*[^\s)`"',;.:]   # a URL
@@ -41,17 +45,16 @@ Endpoint = Callable[[Request], Awaitable[Response]]
 
 
 def list_models(gateway: Gateway) -> Endpoint:
-    """`GET /v1/models`, in OpenAI's shape."""
+    """`GET /v1/models`, in OpenAI's shape, or in Anthropic's for who sends `anthropic-version`."""
 
     async def endpoint(request: Request) -> Response:
         caller = await gateway.door.identify(request.scope, fresh=True)
         await gateway.registry.known()
-        listed = gateway.registry.listed()
-        data = [
-            model_object(name, instance, model)
-            for name, instance, model in listed
-            if caller.may_use(instance.name, model.id)
-        ]
+        listed = [one for one in gateway.registry.listed() if caller.may_use(one[1].name, one[2].id)]
+        if "anthropic-version" in request.headers:
+            shown = [anthropic_model(name, model) for name, _, model in listed]
+            return JSONResponse(anthropic_page(shown, request.query_params))
+        data = [model_object(name, instance, model) for name, instance, model in listed]
         return JSONResponse({"object": "list", "data": data})
 
     return endpoint
@@ -66,7 +69,9 @@ def retrieve_model(gateway: Gateway) -> Endpoint:
         await gateway.registry.known(wanted)
         for name, instance, model in gateway.registry.listed():
             if wanted in (name, model.id) and caller.may_use(instance.name, model.id):
-                return JSONResponse(model_object(name, instance, model))
+                is_anthropic = "anthropic-version" in request.headers
+                shown = anthropic_model(name, model) if is_anthropic else model_object(name, instance, model)
+                return JSONResponse(shown)
         route = gateway.registry.route(
             wanted, caller.may_use
         )  # says what is near, when nothing serves it at all
@@ -75,6 +80,16 @@ def retrieve_model(gateway: Gateway) -> Endpoint:
         raise ModelNotFound(f"`{wanted[:200]}` is not listed by its provider; a call to it is still sent on.")
 
     return endpoint
+
+
+async def realtime(request: Request) -> Response:
+    """`/v1/realtime`, which is there to say that it is not."""
+    raise ApiError(
+        "Gaud has no WebSockets, so /v1/realtime cannot be served; /v1/chat/completions and /v1/responses "
+        "stream over HTTP.",
+        status=501,
+        code="not_implemented",
+    )
 
 
 def health(gateway: Gateway) -> Endpoint:
@@ -86,14 +101,15 @@ def health(gateway: Gateway) -> Endpoint:
         broken = [_broken_object(name, reason) for name, reason in registry.broken.items()]
         providers = working + broken
         plugins = [_plugin_object(plugin) for plugin in gateway.plugins if plugin.reason or plugin.warning]
-        if not await _knows_key(gateway, request):
+        known = await _knows_key(gateway, request)
+        if not known:
             providers = [_without_addresses(provider) for provider in providers]
             plugins = [_without_addresses(plugin) for plugin in plugins]
+        state = gateway.desk.state(whole=False)
         all_well = not broken and all(_is_well(instance) for instance in registry.instances.values())
-        status = "ok" if all_well else "degraded"
-        return JSONResponse(
-            {"status": status, "version": __version__, "providers": providers, "plugins": plugins}
-        )
+        status = "ok" if all_well and not state.problems else "degraded"
+        about = {"status": status, "version": __version__, "config": _config_object(state, known=known)}
+        return JSONResponse({**about, "providers": providers, "plugins": plugins})
 
     return endpoint
 
@@ -121,7 +137,9 @@ def model_object(name: str, instance: Instance, model: Model) -> dict[str, Any]:
     }
     limits = {"max_input_tokens": model.max_input_tokens, "max_output_tokens": model.max_output_tokens}
     known = {key: value for key, value in limits.items() if value is not None}
-    return {**model.extra, **known, **_pricing(model.price), **shape}
+    natives = instance.serves(model.id)
+    ways = {"endpoints": sorted(natives), "bridged_endpoints": bridged_endpoints(natives)}
+    return {**model.extra, **known, **_pricing(model.price), **ways, **shape}
 
 
 def _pricing(price: Price | None) -> dict[str, Any]:
@@ -165,10 +183,20 @@ def _plugin_object(plugin: Plugin) -> dict[str, Any]:
     return {**names, "stage": plugin.stage, "detail": one_line(plugin.reason or plugin.warning)}
 
 
+def _config_object(state: LiveState, *, known: bool) -> dict[str, Any]:
+    """Give where the configuration stands; what is wrong in it is nobody's business without a key."""
+    about: dict[str, Any] = {"problems": len(state.problems), "waits_for_restart": len(state.waits)}
+    if known:
+        problems = [one_line(str(problem)) for problem in state.problems]
+        about = {"problems": problems, "waits_for_restart": list(state.waits)}
+        about |= {"file": state.path, "version": state.version}
+    return {"applied_at": _utc(state.applied_at / 1000) if state.applied_at else None, **about}
+
+
 def _broken_object(name: str, reason: str) -> dict[str, Any]:
     nothing = {"breaker": "closed", "models": 0, "latency_ms": None}
     state = {"name": name, "provider": None, "stage": "broken", "healthy": False, "detail": reason}
-    return {**state, **nothing, "last_error": reason, "last_error_at": None, "warnings": []}
+    return {**state, **nothing, "last_error": reason, "last_error_at": None, "quotas": [], "warnings": []}
 
 
 async def _knows_key(gateway: Gateway, request: Request) -> bool:

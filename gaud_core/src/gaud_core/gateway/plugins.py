@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import re
 import time
 from collections.abc import Collection, Iterable, Iterator, Mapping
@@ -10,6 +11,7 @@ from typing import Any
 
 import attrs
 
+from gaud_core.config.instances import Plugins
 from gaud_core.errors import PluginError, brief
 from gaud_core.provider import Provider
 from gaud_core.settings.words import did_you_mean
@@ -23,6 +25,8 @@ __all__ = [
     "left_out",
     "load_plugin",
     "objection_to",
+    "rediscover",
+    "settings_of",
 ]
 
 GROUP = "gaud.providers.v1"
@@ -92,6 +96,35 @@ def discover(environ: Mapping[str, str]) -> tuple[Plugin, ...]:
             if plugin.reason:
                 raise PluginError(plugin.name, "import", plugin.reason)
     return tuple(sorted(plugins, key=lambda plugin: plugin.name))
+
+
+def rediscover(known: Collection[Plugin], environ: Mapping[str, str]) -> tuple[Plugin, ...]:
+    """Find what has been installed since; code that is loaded stays, because nothing unloads it.
+
+    It imports, so call it in a thread.
+    """
+    importlib.invalidate_caches()
+    loaded = {plugin.name: plugin for plugin in known if plugin.provider is not None}
+    found = [loaded.pop(plugin.name, plugin) for plugin in _once(discover(environ), loaded)]
+    return tuple(sorted([*found, *loaded.values()], key=lambda plugin: plugin.name))
+
+
+def _once(found: Iterable[Plugin], loaded: Collection[str]) -> Iterator[Plugin]:
+    """Leave out the twins of what is loaded, which stand there with a reason of their own."""
+    seen: set[str] = set()
+    for plugin in found:
+        if plugin.name not in seen or plugin.name not in loaded:
+            seen.add(plugin.name)
+            yield plugin
+
+
+def settings_of(plugins: Iterable[Plugin], environ: Mapping[str, str]) -> Plugins:
+    """Give what the reading of a configuration must know of the providers."""
+    found = list(plugins)
+    schemas = {plugin.name: plugin.provider.settings_class for plugin in found if plugin.provider}
+    failed = dict.fromkeys(left_out(environ), "GAUD_PLUGINS leaves it out.")
+    failed |= {plugin.name: plugin.reason for plugin in found if plugin.reason and plugin.distribution}
+    return Plugins(schemas, failed, install_hint)
 
 
 def is_strict(environ: Mapping[str, str]) -> bool:

@@ -92,8 +92,10 @@ class Presence:
             self._watch.cancel()
 
     async def _until_gone(self) -> None:
-        while (await self._receive())["type"] != "http.disconnect":
+        while (message := await self._receive())["type"] != "http.disconnect":
             pass
+        if "gaud.unfinished" in message:
+            self._cancels = True  # nobody can send the rest of his request
         self._has_left()
 
     def _has_left(self) -> None:

@@ -12,6 +12,7 @@ from fnmatch import fnmatchcase
 
 import attrs
 
+from gaud_core.bridge import reached_from
 from gaud_core.errors import ModelNotFound
 from gaud_core.gateway.instance import Instance
 from gaud_core.provider import Model
@@ -29,10 +30,11 @@ _WORD = re.compile(r"[a-z0-9][a-z0-9_-]{0,30}")
 
 @attrs.frozen
 class Route:
-    """Where a call goes, and the model's name there."""
+    """Where a call goes, the model's name there, and why: `prefix`, `listed`, `pattern` or `maker`."""
 
     instance: Instance
     model: str
+    chosen_by: str = "prefix"
 
 
 @attrs.frozen
@@ -47,18 +49,20 @@ class Registry:
     broken: Mapping[str, str] = attrs.field(factory=dict)
     install_hint: Callable[[str], str] = lambda name: ""
 
-    def route(self, model: str, may_use: MayUse = lambda instance, model: True) -> Route:
+    def route(self, model: str, may_use: MayUse = lambda instance, model: True, endpoint: str = "") -> Route:
         """Find the instance for a model: by prefix, by exact name, by pattern; else ModelNotFound.
 
-        What that tells of other models is only of those that the caller may use.
+        Of several without a prefix those win that serve `endpoint`. What the error tells of other models is
+        only of those that the caller may use.
         """
         prefix, colon, rest = model.partition(":")
         if colon and rest and prefix in self.instances:
             return Route(self.instances[prefix], rest)
-        instance = self._by_exact_name(model) or self._by_pattern(model)
-        if instance is None:
-            raise ModelNotFound(self._not_found(model, may_use), param="model")
-        return Route(instance, model)
+        if (instance := self._by_exact_name(model, endpoint)) is not None:
+            return Route(instance, model, "listed")
+        if (instance := self._by_pattern(model, endpoint)) is not None:
+            return Route(instance, model, "pattern")
+        raise ModelNotFound(self._not_found(model, may_use), param="model")
 
     async def known(self, model: str = "") -> None:
         """Wait until it is known what the name means and costs, or for all names without one; 5 s at most.
@@ -81,22 +85,23 @@ class Registry:
                 if not model.is_pattern:
                     yield f"{name}:{model.id}", instance, model
 
-    def _by_exact_name(self, model: str) -> Instance | None:
+    def _by_exact_name(self, model: str, endpoint: str) -> Instance | None:
         having = [instance for instance in self.instances.values() if model in instance.by_id]
+        having = _able(having, model, endpoint)
         claiming = [instance for instance in having if _claims(instance, model)]
         return next(iter(claiming or having), None)
 
-    def _by_pattern(self, model: str) -> Instance | None:
+    def _by_pattern(self, model: str, endpoint: str) -> Instance | None:
         """Take who claims the name and lists nothing at all, then who lists a pattern, then who may list it.
 
         Who has told what he has does not get a name that is not among it, whatever he claims.
         """
         instances = self.instances.values()
         claiming = [instance for instance in instances if _claims(instance, model)]
-        alone = (instance for instance in claiming if instance.is_listed and not instance.models)
-        listing = (instance for instance in instances if _lists_pattern(instance, model))
-        unknown = (instance for instance in claiming if not instance.is_listed)
-        return next(alone, None) or next(listing, None) or next(unknown, None)
+        alone = [instance for instance in claiming if instance.is_listed and not instance.models]
+        listing = [instance for instance in instances if _lists_pattern(instance, model)]
+        found = [*alone, *listing, *(instance for instance in claiming if not instance.is_listed)]
+        return next(iter(_able(found, model, endpoint)), None)
 
     def _not_found(self, model: str, may_use: MayUse) -> str:
         shown = model if len(model) <= _SHOWN_NAME else model[:_SHOWN_NAME] + "…"
@@ -123,6 +128,15 @@ class Registry:
             return "No provider is configured: add a section [providers.<name>] to llm-proxy.toml."
         prefixes = ", ".join(f"`{name}:`" for name in self.instances)
         return f"Names begin with {prefixes}; GET /v1/models lists them."
+
+
+def _able(instances: list[Instance], model: str, endpoint: str) -> list[Instance]:
+    """Give those that serve an endpoint themselves, else those to which a bridge leads, else all."""
+    if not endpoint:
+        return instances
+    natives = [instance for instance in instances if endpoint in instance.serves(model)]
+    bridged = [instance for instance in instances if reached_from(endpoint, instance.serves(model))]
+    return natives or bridged or instances
 
 
 def _claims(instance: Instance, model: str) -> bool:

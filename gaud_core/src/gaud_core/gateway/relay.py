@@ -12,6 +12,7 @@ from gaud_core.gateway.delivery import BrokenAnswer, Delivery
 from gaud_core.gateway.dialects import Dialect, Watch
 from gaud_core.gateway.headers import upstream_headers
 from gaud_core.gateway.outcome import Outcome
+from gaud_core.gateway.tail import tail_of
 from gaud_core.gateway.whole import WHOLE_BYTES, send_checked, too_long
 from gaud_core.sse import EventCutter
 
@@ -26,7 +27,10 @@ async def relay(reply: Reply, dialect: Dialect, watch: Watch, delivery: Delivery
     if isinstance(reply.content, bytes):
         await send_checked(reply, reply.content, dialect, delivery, outcome)
     elif reply.status < 300 and reply.header("content-type").lower().startswith("text/event-stream"):
-        await _relay_events(reply, reply.content, dialect, watch, delivery, outcome)
+        await _relay_events(reply, reply.content, watch, delivery, outcome)
+    elif dialect.binary and reply.status < 300:
+        first = await anext(reply.content, b"")
+        await _relay_unread(reply, first, reply.content, dialect, delivery, outcome)
     else:
         await _relay_whole(reply, reply.content, dialect, delivery, outcome)
 
@@ -43,7 +47,7 @@ async def _relay_whole(
         if size > WHOLE_BYTES and reply.status >= 300:
             raise too_long(reply)
         if size > WHOLE_BYTES:
-            await _relay_unread(reply, b"".join(held), content, delivery, outcome)
+            await _relay_unread(reply, b"".join(held), content, dialect, delivery, outcome)
             return
     await send_checked(reply, b"".join(held), dialect, delivery, outcome)
 
@@ -51,7 +55,6 @@ async def _relay_whole(
 async def _relay_events(
     reply: Reply,
     content: AsyncIterator[bytes],
-    dialect: Dialect,
     watch: Watch,
     delivery: Delivery,
     outcome: Outcome,
@@ -61,7 +64,7 @@ async def _relay_events(
     if not first:
         raise UpstreamFailed("The upstream answered with an empty stream.")
     if reply.header("content-encoding", "identity").lower() != "identity":
-        await _relay_unread(reply, first, content, delivery, outcome)
+        await _relay_unread(reply, first, content, None, delivery, outcome)
         return
     await delivery.start(reply.status, upstream_headers(reply.headers))
     cutter = EventCutter()
@@ -75,18 +78,20 @@ async def _relay_events(
         outcome.usage = _counted(watch)
         if isinstance(error, ProviderError):
             outcome.fail(error)
-        await _end_broken(error, cutter, dialect, delivery)
+        await _end_broken(error, cutter, watch, delivery)
     except asyncio.CancelledError:  # Gaud is being stopped, or the client has left and hears nothing of this
         outcome.usage = _counted(watch)
         with suppress(TimeoutError):
             async with asyncio.timeout(_LAST_WORDS_SECS):
-                await _end_broken(_stopped(), cutter, dialect, delivery)
+                await _end_broken(_stopped(), cutter, watch, delivery)
         raise
 
 
 async def _pass(events: bytes, watch: Watch, delivery: Delivery, outcome: Outcome) -> None:
     """Show whole events to the watch and send what it leaves of them."""
     shown = watch.see(events)
+    if watch.made:
+        outcome.has_made(watch.made)
     if watch.last:
         _conclude(watch, outcome)
     if shown:
@@ -96,6 +101,7 @@ async def _pass(events: bytes, watch: Watch, delivery: Delivery, outcome: Outcom
 async def _pass_rest(rest: bytes, watch: Watch, delivery: Delivery, outcome: Outcome) -> None:
     """Send what the upstream left without an empty line behind it, if the stream is complete."""
     shown = watch.see(rest)
+    outcome.has_made(watch.made)
     _conclude(watch, outcome)
     if watch.error is None and not watch.complete():
         outcome.answered = False
@@ -117,9 +123,10 @@ def _conclude(watch: Watch, outcome: Outcome) -> None:
         outcome.fail(watch.error)
 
 
-async def _end_broken(error: ApiError, cutter: EventCutter, dialect: Dialect, delivery: Delivery) -> None:
+async def _end_broken(error: ApiError, cutter: EventCutter, watch: Watch, delivery: Delivery) -> None:
     """Say what happened in an event of its own; what was held back of an unfinished one is dropped."""
-    ending = dialect.error_event(error)
+    known = error.last_words if isinstance(error, ProviderError) else None
+    ending = known if known is not None else watch.error_event(error)
     await delivery.end_broken(b"\n\n" + ending if cutter.torn else ending)
 
 
@@ -128,12 +135,19 @@ def _stopped() -> ApiError:
 
 
 async def _relay_unread(
-    reply: Reply, begun: bytes, content: AsyncIterator[bytes], delivery: Delivery, outcome: Outcome
+    reply: Reply,
+    begun: bytes,
+    content: AsyncIterator[bytes],
+    dialect: Dialect | None,
+    delivery: Delivery,
+    outcome: Outcome,
 ) -> None:
-    """Relay what is too long to hold or compressed unasked: not checked, and not mended when it breaks.
+    """Relay what is too long to hold, a file, or compressed unasked: not checked, nor mended when it breaks.
 
-    One piece is held back until the call is booked, so that the end of the answer is not out before.
+    Of JSON in a known dialect the usage is read at its end. One piece is held back until the call is booked,
+    so that the end of the answer is not out before.
     """
+    tail = tail_of(reply) if dialect else None
     headers = upstream_headers(reply.headers)
     length = reply.header("content-length")
     if length:
@@ -143,12 +157,17 @@ async def _relay_unread(
     try:
         async for piece in content:
             await delivery.more(held)
+            if tail:
+                tail.see(held)
             held = piece
     except ProviderError as error:
         await delivery.more(held)
         outcome.fail(error)
         raise BrokenAnswer from error
     outcome.answered = True
+    if tail and dialect:
+        tail.see(held)
+        outcome.usage = dialect.usage(tail.usage())
     try:
         await delivery.end(held)
     except BooksClosed as error:  # too late for a 503

@@ -2,35 +2,28 @@
 
 from __future__ import annotations
 
-from collections.abc import MutableMapping
-from typing import Any
-
 import attrs
 
 from gaud_core.access import Identity
+from gaud_core.bridge import Bridge
 from gaud_core.call import Body, Call
-from gaud_core.errors import ApiError, BooksClosed, BudgetSpent, LimitReached
-from gaud_core.gateway.booking import CLIENT_LEFT, Booking
-from gaud_core.gateway.breaker import Permit
-from gaud_core.gateway.delivery import DIRECTLY, Delivery, Send
+from gaud_core.gateway.booking import CLIENT_LEFT
+from gaud_core.gateway.bridging import across, asks_strictly, bridge_for, name_dropped
+from gaud_core.gateway.delivery import Send
 from gaud_core.gateway.dialects import DIALECTS, Dialect, Passthrough
+from gaud_core.gateway.dispatch import Scope, Trip, client_of, dispatch
 from gaud_core.gateway.exchange import Exchange
 from gaud_core.gateway.gateway import Gateway
-from gaud_core.gateway.headers import client_headers
-from gaud_core.gateway.instance import Instance
+from gaud_core.gateway.headers import client_headers, query_of
 from gaud_core.gateway.intake import read_body
-from gaud_core.gateway.limits import limit_headers
-from gaud_core.gateway.outcome import Outcome
-from gaud_core.gateway.presence import LEAVING, ClientLeft, Presence, Receive
+from gaud_core.gateway.natives import not_served
+from gaud_core.gateway.presence import ClientLeft, Receive
 from gaud_core.gateway.registry import Route
-from gaud_core.gateway.relay import relay
-from gaud_core.ledger import Admission, prompt_tokens, worst_of
+from gaud_core.gateway.whereabouts import Whereabouts
 
-__all__ = ["CallRoute"]
+__all__ = ["SHOWN_MODEL", "CallRoute"]
 
-_SHOWN_MODEL = 200
-
-Scope = MutableMapping[str, Any]
+SHOWN_MODEL = 200
 
 
 @attrs.frozen
@@ -40,127 +33,91 @@ class CallRoute:
     gateway: Gateway
     endpoint: str
     dialect: Dialect = attrs.field(
-        default=attrs.Factory(lambda self: _dialect(self.endpoint), takes_self=True)
+        default=attrs.Factory(lambda self: DIALECTS.get(self.endpoint) or Passthrough(), takes_self=True)
     )
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one call; an ApiError is answered by whoever stands around."""
         exchange: Exchange = scope["gaud.exchange"]
-        identity = await self.gateway.door.identify(scope)
         try:
-            raw = await read_body(scope["headers"], receive, self.gateway.config.server.max_body_bytes)
-            body = Body.parse(raw)
-            await self.gateway.registry.known(body.model)
-            route = self.gateway.registry.route(body.model, identity.may_use)
-            exchange.fields |= {
-                "provider": route.instance.name,
-                "model": body.model[:_SHOWN_MODEL],
-                "stream": body.stream,
-            }
-            headers = client_headers(scope["headers"], stream=body.stream)
-            outgoing = self.dialect.prepare(body.with_model(route.model))
-            call = Call(exchange.id, self.endpoint, route.model, outgoing, headers, identity.user_id)
-            leaving_ends = self.gateway.config.ledger.on_disconnect == "cancel"
-            async with Presence(receive, cancels=leaving_ends, leaving=scope.get(LEAVING)) as presence:
-                booking = await self._book(call, route, identity, presence, exchange)
-                client = _Client(body, send, scope.get(DIRECTLY, send), booking)
-                await self._forward(call, route.instance, client)
+            trip = await self._prepare(scope, receive, exchange)
+            await dispatch(self.gateway, trip, exchange, client_of(scope, receive, send))
         except ClientLeft:
             exchange.status = CLIENT_LEFT
 
-    async def _book(
-        self, call: Call, route: Route, identity: Identity, presence: Presence, exchange: Exchange
-    ) -> Booking:
-        """Write the call into the books before it goes out; the reason against it is an ApiError."""
-        config, instance = self.gateway.config, route.instance
-        model = instance.by_id.get(route.model)
-        exchange.model = route.model if model else "other"
-        price = model.price if model else None
-        longest = model.max_output_tokens if model else None
-        admission = Admission(
-            call.id,
-            instance.name,
-            instance.provider.name,
-            route.model,
+    async def _prepare(self, scope: Scope, receive: Receive, exchange: Exchange) -> Trip:
+        """Read the request and find its upstream."""
+        gateway, endpoint = self.gateway, self.endpoint
+        identity = await gateway.door.identify(scope)
+        raw = await read_body(scope["headers"], receive, gateway.config.server.max_body_bytes)
+        body = Body.parse(raw)
+        await gateway.registry.known(body.model)
+        whereabouts, earlier = Whereabouts(gateway, identity), self.dialect.continues(body)
+        made = await whereabouts.remembered(earlier) if earlier else None
+        # from here on nothing is awaited until the instance is leased: it could be replaced in between
+        route = gateway.registry.route(body.model, identity.may_use, endpoint)
+        if made is not None:
+            route = whereabouts.continued(made, route, body.model)
+        exchange.fields |= {
+            "provider": route.instance.name,
+            "model": body.model[:SHOWN_MODEL],
+            "stream": body.stream,
+        }
+        bridge = bridge_for(endpoint, route.instance.serves(route.model))
+        strict = self.gateway.config.routing.strict or asks_strictly(scope["headers"])
+        if bridge is None:
+            trip = self._native(scope, exchange, identity, body, route)
+        else:
+            trip = self._bridged(bridge, scope, exchange, identity, body, route, strict=strict)
+        where = f"The upstream of `{trip.instance.name}` has no place for these fields"
+        name_dropped(trip.instance.guard.dropped(trip.call), where, exchange, strict=strict)
+        return trip
+
+    def _native(self, scope: Scope, exchange: Exchange, identity: Identity, body: Body, route: Route) -> Trip:
+        """Send the call on as it is."""
+        dialect, natives = self.dialect, route.instance.serves(route.model)
+        if self.endpoint not in natives:
+            raise not_served(self.endpoint, route, natives, self.gateway.registry)
+        call = Call(
+            exchange.id,
             self.endpoint,
-            call.stream,
-            identity.key.id if identity.key else None,
-            identity.digest,
-            worst_of(prompt_tokens(call.body.raw), call.body.lengths, price, max_output_tokens=longest),
-            config.ledger.on_disconnect,
+            route.model,
+            dialect.prepare(body.with_model(route.model)),
+            client_headers(scope["headers"], stream=body.stream),
+            identity.user_id,
+            query=query_of(scope["query_string"]),
+            open_ended=body.stream or dialect.binary,
         )
-        threshold = config.budget.warning_threshold_percent
-        try:
-            ticket = await self.gateway.ledger.admit(admission)
-        except (LimitReached, BudgetSpent) as refusal:
-            exchange.headers += limit_headers(refusal.remaining, threshold)
-            raise
-        exchange.headers += limit_headers(ticket.remaining, threshold)
-        outcome = Outcome(instance.guard.explain)
-        return Booking(self.gateway.ledger, ticket, price, outcome, presence, exchange)
+        model = route.instance.by_id.get(route.model)
+        worst = dialect.worst(call.body, model)
+        chosen = route.chosen_by
+        return Trip(call, body, route.instance, model, identity, dialect, worst, chosen_by=chosen)
 
-    async def _forward(self, call: Call, instance: Instance, client: _Client) -> None:
-        """Send the call on and relay the answer; breaker and books hear of the outcome whatever happens."""
-        booking, outcome = client.booking, client.booking.outcome
-        permit: Permit | None = None
-        finished = False
-        try:
-            permit = instance.admit()
-            await self._relay(call, instance, client)
-            finished = True
-        except BooksClosed:
-            raise  # the call went well, only that it cannot be written
-        except ApiError as error:
-            outcome.fail(error)
-            finished = True
-            raise
-        finally:
-            fields = booking.exchange.fields
-            if permit is not None:
-                latency = fields.get("first_byte_ms", booking.exchange.elapsed_ms())
-                instance.settle(permit, outcome, latency, finished=finished)
-            fields |= _described(outcome)
-            await _closed(booking)
-
-    async def _relay(self, call: Call, instance: Instance, client: _Client) -> None:
-        booking = client.booking
-        reply = await instance.guard.send(call)
-        booking.exchange.fields["first_byte_ms"] = booking.exchange.elapsed_ms()
-        delivery = Delivery(client.send, booking.close, client.directly)
-        try:
-            await relay(reply, self.dialect, self.dialect.watch(client.body), delivery, booking.outcome)
-        finally:
-            booking.presence.answered()
-            await reply.aclose()
-
-
-@attrs.frozen
-class _Client:
-    """The client's side of a call: what he asked, how to answer him, his call in the books."""
-
-    body: Body
-    send: Send
-    directly: Send
-    booking: Booking
-
-
-def _dialect(endpoint: str) -> Dialect:
-    return DIALECTS.get(endpoint) or Passthrough()
-
-
-async def _closed(booking: Booking) -> None:
-    """Settle what is not settled yet; what cannot be written now, the ledger tries again."""
-    try:
-        await booking.close()
-    except BooksClosed as error:
-        booking.exchange.fields.setdefault("error", error.message)
-
-
-def _described(outcome: Outcome) -> dict[str, Any]:
-    """Give what is known at the end for the log line."""
-    fields: dict[str, Any] = {}
-    if outcome.usage is not None:
-        fields |= {"in": outcome.usage.input_tokens, "out": outcome.usage.output_tokens}
-    if outcome.error is not None:
-        fields |= {"error": outcome.error.message, "hint": outcome.hint}
-    return fields
+    def _bridged(
+        self,
+        bridge: Bridge,
+        scope: Scope,
+        exchange: Exchange,
+        identity: Identity,
+        body: Body,
+        route: Route,
+        *,
+        strict: bool,
+    ) -> Trip:
+        """Send the call on in the dialect that its model is served on; its query belongs to the other one."""
+        bridged = across(bridge, body.with_model(route.model), exchange, strict=strict)
+        dialect, headers = DIALECTS[bridge.target], client_headers(scope["headers"], stream=body.stream)
+        call = Call(
+            exchange.id,
+            bridge.target,
+            route.model,
+            dialect.prepare(bridged.body),
+            bridged.travelling(headers),
+            identity.user_id,
+            open_ended=body.stream,
+        )
+        model = route.instance.by_id.get(route.model)
+        worst = dialect.worst(call.body, model)
+        trip = Trip(call, body, route.instance, model, identity, self.dialect, worst)
+        trip = attrs.evolve(trip, remembers=False, change=bridged.back, endpoint=self.endpoint)
+        return attrs.evolve(trip, chosen_by=route.chosen_by)

@@ -63,7 +63,7 @@ class Upstream:
         except Unreachable as error:
             raise self._unreachable(error.__cause__) from error
         try:
-            answer = pool.send(connection, request.method, address, request.headers, request.body)
+            answer = pool.send(connection, address, request)
         except ValueError:
             connection.abort()
             raise

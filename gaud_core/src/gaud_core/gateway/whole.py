@@ -31,12 +31,14 @@ async def send_checked(
     """Check an answer and send it; raise UpstreamFailed when it is none."""
     plain = _plain(reply, answer)
     if reply.status >= 400:
-        error, is_json = _refusal(reply, plain)
+        error, is_fit = _refusal(reply, plain, dialect)
         outcome.fail(error)
-        if not is_json:
-            answer, reply = _enveloped(reply, error)
+        if not is_fit:
+            answer, reply = _enveloped(reply, error, dialect)
     else:
         outcome.usage = _usage(reply, plain, dialect)
+        for made in dialect.made(plain) if plain else ():
+            outcome.has_made(made)
     headers = upstream_headers(reply.headers)
     headers.append(("content-length", str(len(answer))))
     if outcome.hint:
@@ -77,7 +79,7 @@ def _redirected(reply: Reply) -> UpstreamFailed:
     )
 
 
-def _refusal(reply: Reply, answer: bytes | None) -> tuple[ProviderError, bool]:
+def _refusal(reply: Reply, answer: bytes | None, dialect: Dialect) -> tuple[ProviderError, bool]:
     """Read an upstream's error answer, whichever shape it has, and say whether it is fit for a client."""
     if answer is None:
         return ProviderError(f"The upstream answered {reply.status}.", status=reply.status), True
@@ -87,9 +89,8 @@ def _refusal(reply: Reply, answer: bytes | None) -> tuple[ProviderError, bool]:
         message = f"The upstream answered {reply.status} with {_kind(reply)} instead of JSON."
         return ProviderError(message, status=reply.status), False
     message, code = _message_and_code(body)
-    return ProviderError(
-        message or f"The upstream answered {reply.status}.", status=reply.status, code=code
-    ), True
+    told = ProviderError(message or f"The upstream answered {reply.status}.", status=reply.status, code=code)
+    return told, dialect.is_envelope(body)
 
 
 def _message_and_code(body: object) -> tuple[str, str | None]:
@@ -102,12 +103,12 @@ def _message_and_code(body: object) -> tuple[str, str | None]:
     return str(error.get("message", ""))[:_EXCERPT], None if code is None else str(code)[:_EXCERPT]
 
 
-def _enveloped(reply: Reply, error: ProviderError) -> tuple[bytes, Reply]:
-    """Put an error answer that is no JSON, often a proxy's HTML page, into OpenAI's envelope."""
+def _enveloped(reply: Reply, error: ProviderError, dialect: Dialect) -> tuple[bytes, Reply]:
+    """Put an error answer that is no JSON, often a proxy's HTML page, into the dialect's envelope."""
     headers = [("content-type", "application/json")]
     if (seconds := retry_after(reply.headers)) is not None:
         headers.append(("retry-after", seconds))
-    return error.body(), attrs.evolve(reply, headers=tuple(headers))
+    return dialect.envelope(error), attrs.evolve(reply, headers=tuple(headers))
 
 
 def _plain(reply: Reply, answer: bytes) -> bytes | None:

@@ -6,7 +6,8 @@
 from __future__ import annotations
 
 from gaud_core.ledger.ledger import Ledger, open_ledger
-from gaud_core.ledger.prices import DEFAULT_OUTPUT_TOKENS, cost_of, nanos_of_usd, worst_of
+from gaud_core.ledger.made import Made
+from gaud_core.ledger.prices import DEFAULT_OUTPUT_TOKENS, cost_of, nanos_of_usd, worst_of, worst_of_units
 from gaud_core.ledger.prompt import prompt_tokens
 from gaud_core.ledger.values import (
     Admission,
@@ -25,6 +26,7 @@ __all__ = [
     "Admission",
     "Difference",
     "Ledger",
+    "Made",
     "Policy",
     "Remaining",
     "Report",
@@ -38,4 +40,5 @@ __all__ = [
     "open_ledger",
     "prompt_tokens",
     "worst_of",
+    "worst_of_units",
 ]

@@ -35,7 +35,7 @@ def _valid_key(wants: Admission, key_id: str, standing: Standing) -> KeyState:
     key = standing.keys.get(key_id)
     if key is None or not _is_valid(key, wants, standing.now):
         raise InvalidKey("This key is not valid.")
-    if not model_allowed(key.models, wants.instance, wants.model):
+    if wants.model and not model_allowed(key.models, wants.instance, wants.model):
         raise model_not_allowed(wants.model)
     return key
 
@@ -135,6 +135,7 @@ def _intent(wants: Admission, key: KeyState | None, now: int, worker: str) -> di
         "endpoint": wants.endpoint,
         "stream": wants.stream,
         "on_disconnect": wants.on_disconnect,
+        "chosen_by": wants.chosen_by,
         "reserved_nanos": wants.worst.nanos,
         "reserved_tokens": wants.worst.tokens,
         "admitted_at": now,

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from itertools import repeat
 
 import attrs
 from sqlalchemy import Connection
@@ -11,6 +12,7 @@ from sqlalchemy import Connection
 from gaud_core.errors import ApiError
 from gaud_core.ledger import retention, workers
 from gaud_core.ledger.admit import admit
+from gaud_core.ledger.made import MOST_KEPT, Made, forget_oldest
 from gaud_core.ledger.recover import Alive, recover
 from gaud_core.ledger.settle import Closing, OpenCall, settle
 from gaud_core.ledger.standing import Standing
@@ -21,12 +23,13 @@ from gaud_core.store import Clock
 
 __all__ = ["Answer", "Books", "Order"]
 
-Order = Admission | Closing
-Answer = Ticket | Settled | ApiError
+Order = Admission | Closing | Made
+Answer = Ticket | Settled | ApiError | None
 
 _BEAT_MS = 10_000
 _TOUCH_MS = 60_000
 _TOUCHED_KEYS = 10_000
+_LOOK_EVERY = 1000
 
 log = logging.getLogger("gaud.ledger")
 
@@ -40,7 +43,9 @@ class Books:
     clock: Clock
     policy: Policy = attrs.field(factory=Policy)
     alive: Alive = workers.is_alive
+    most_made: int = MOST_KEPT
     _beaten: int | None = None
+    _made: int = 0
     _touched: dict[str, int] = attrs.field(factory=dict)
 
     def apply(self, connection: Connection, orders: Sequence[Order]) -> list[Answer]:
@@ -54,7 +59,21 @@ class Books:
         standing.flush()
         admissions = [order for order in orders if isinstance(order, Admission)]
         admitted = iter(self._admit(admissions, standing) if admissions else ())
-        return [next(settled) if isinstance(order, Closing) else next(admitted) for order in orders]
+        if len(closings) + len(admissions) < len(orders):
+            self._remember([order for order in orders if isinstance(order, Made)], standing)
+        answers: dict[type, Iterator[Answer]] = {Closing: settled, Admission: admitted, Made: repeat(None)}
+        return [next(answers[type(order)]) for order in orders]
+
+    def _remember(self, found: Sequence[Made], standing: Standing) -> None:
+        """Keep ids that upstreams have given out, and look now and then that they do not become too many."""
+        rows = [
+            {**attrs.asdict(one), "user_id": one.user_id or "", "created_at": standing.now} for one in found
+        ]
+        self.statements.remember.many(standing.connection, rows)
+        self._made += len(rows)
+        if self._made >= min(_LOOK_EVERY, self.most_made):
+            self._made = 0
+            forget_oldest(standing.connection, self.most_made)
 
     def _admit(self, admissions: Sequence[Admission], standing: Standing) -> list[Answer]:
         standing.load(wants.key_id for wants in admissions if wants.key_id is not None)

@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Sequence
 
 import attrs
 
+from gaud_core.errors import BooksClosed
 from gaud_core.ledger import workers
 from gaud_core.ledger.books import Books
+from gaud_core.ledger.made import Made, find_made
 from gaud_core.ledger.recover import Alive
 from gaud_core.ledger.settle import Closing, OpenCall
 from gaud_core.ledger.statements import Statements
 from gaud_core.ledger.values import Admission, Policy, Settled, Settlement, Ticket
 from gaud_core.ledger.verify import Report, verify
 from gaud_core.ledger.writer import Writer
-from gaud_core.store import Clock, Store, new_id, utc_millis
+from gaud_core.store import Clock, Store, new_id, store_failed, utc_millis
 
 __all__ = ["Ledger", "open_ledger"]
 
@@ -53,6 +56,27 @@ class Ledger:
     def settling(self, ticket: Ticket, settlement: Settlement) -> asyncio.Future[Settled]:
         """As `settle`, begun at once: whoever waits may be cancelled and come back."""
         return self.writer.submit(Closing(ticket.id, settlement))
+
+    def remember(self, made: Made) -> None:
+        """Keep an id that a call has made; it is committed before any later settlement is."""
+        self.writer.note(made)
+
+    async def made(self, ids: Sequence[str]) -> list[Made]:
+        """Give what is remembered of these ids, the newest first; BooksClosed when that cannot be read."""
+        return await asyncio.to_thread(self._made, ids)
+
+    def _made(self, ids: Sequence[str]) -> list[Made]:
+        try:
+            with self.store.reading() as connection:
+                return find_made(connection, ids)
+        except Exception as error:
+            if store_failed(error):
+                raise BooksClosed("Gaud cannot read its database at the moment.", retry_after=5) from None
+            raise
+
+    def use(self, policy: Policy) -> None:
+        """Decide by another policy from the next transaction on."""
+        self.books.policy = policy
 
     def verify(self) -> Report:
         """Recompute every counter from the rows; blocks, so call it in a thread while serving."""

@@ -14,7 +14,7 @@ from gaud_core.call import Usage
 from gaud_core.ledger.values import Worst
 from gaud_core.provider import Price
 
-__all__ = ["DEFAULT_OUTPUT_TOKENS", "MAX_NANOS", "cost_of", "nanos_of_usd", "worst_of"]
+__all__ = ["DEFAULT_OUTPUT_TOKENS", "MAX_NANOS", "cost_of", "nanos_of_usd", "worst_of", "worst_of_units"]
 
 MAX_NANOS = 10**13
 """Ten thousand dollars: no call costs more, and no sum of a million such calls leaves 64 bits."""
@@ -33,8 +33,11 @@ _LIMIT_NAMES = ("max_completion_tokens", "max_tokens", "max_output_tokens")
 def cost_of(usage: Usage, price: Price | None) -> tuple[int | None, str]:
     """Give the cost and its source: what the upstream says, else its price times the usage, else unknown.
 
+    A price times tokens that nobody has counted is an estimate.
+
     Cached tokens are part of the input and reasoning tokens part of the output, as OpenAI counts them. A
-    model that has no price of its own for them charges its usual one.
+    model that has no price of its own for them charges its usual one. What has no price per token may have
+    one per image, second or character.
     """
     if usage.cost_usd is not None and (told := nanos_of_usd(usage.cost_usd)) is not None:
         return told, "provider"
@@ -42,15 +45,15 @@ def cost_of(usage: Usage, price: Price | None) -> tuple[int | None, str]:
         return None, "none"
     if price.subscription:
         return 0, "subscription"
-    cached = min(max(usage.cached_tokens, 0), usage.input_tokens)
-    reasoning = min(max(usage.reasoning_tokens, 0), usage.output_tokens)
-    parts = (
-        (usage.input_tokens - cached, price.input),
-        (cached, _first(price.cache_read, price.input)),
-        (usage.output_tokens - reasoning, price.output),
-        (reasoning, _first(price.reasoning, price.output)),
-    )
-    return (None, "none") if (total := _total(parts)) is None else (total, "priced")
+    total = _total(_token_parts(usage, price))
+    if usage.quantity and (total is None or not (usage.input_tokens or usage.output_tokens)):
+        total = _total(((usage.quantity, _price_of_unit(price, usage.unit)),))
+    return (None, "none") if total is None else (total, "estimated" if usage.estimated else "priced")
+
+
+def _price_of_unit(price: Price, unit: str) -> int | None:
+    """Give the price of a million images, seconds or characters; None for what has none."""
+    return {"images": price.image, "seconds": price.second, "characters": price.character}.get(unit)
 
 
 def worst_of(
@@ -60,9 +63,14 @@ def worst_of(
     *,
     max_output_tokens: int | None = None,
     default_output_tokens: int = DEFAULT_OUTPUT_TOKENS,
+    answers: int = 1,
 ) -> Worst:
-    """Give the most that a request can take: its prompt's tokens, and the longest answer it allows."""
-    answer = _longest_answer(request, max_output_tokens, default_output_tokens)
+    """Give the most that a request can take: its prompt's tokens, and the longest answer it allows.
+
+    `answers` is how many of them there will be, beside what `n` and `best_of` say.
+    """
+    longest = _longest_answer(request, max_output_tokens, default_output_tokens)
+    answer = min(longest * answers, _MOST_TOKENS)
     if price is None:
         return Worst(prompt + answer)
     if price.subscription:
@@ -72,6 +80,15 @@ def worst_of(
         (answer, _dearest(price.output, price.reasoning)),
     )
     return Worst(prompt + answer, _total(parts))
+
+
+def worst_of_units(tokens: Worst, quantity: int, unit: str, price: Price | None) -> Worst:
+    """Give the dearer of the tokens and of so many units; unknown as long as neither has a price."""
+    if price is None or price.subscription:
+        return tokens if price is None else Worst(tokens.tokens, 0)
+    nanos = _total(((quantity, _price_of_unit(price, unit)),))
+    known = [each for each in (tokens.nanos, nanos) if each is not None]
+    return Worst(tokens.tokens, max(known) if known else None)
 
 
 def nanos_of_usd(text: str) -> int | None:
@@ -84,6 +101,19 @@ def nanos_of_usd(text: str) -> int | None:
         return nanos or (1 if amount else 0)  # little is not nothing
     except (InvalidOperation, ValueError):
         return None
+
+
+def _token_parts(usage: Usage, price: Price) -> tuple[tuple[int, int | None], ...]:
+    cached = min(max(usage.cached_tokens, 0), usage.input_tokens)
+    written = min(max(usage.cache_write_tokens, 0), usage.input_tokens - cached)
+    reasoning = min(max(usage.reasoning_tokens, 0), usage.output_tokens)
+    return (
+        (usage.input_tokens - cached - written, price.input),
+        (cached, _first(price.cache_read, price.input)),
+        (written, _first(price.cache_write, price.input)),
+        (usage.output_tokens - reasoning, price.output),
+        (reasoning, _first(price.reasoning, price.output)),
+    )
 
 
 def _longest_answer(request: Mapping[str, Any], limit: int | None, default: int) -> int:

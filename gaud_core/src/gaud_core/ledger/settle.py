@@ -94,6 +94,9 @@ def close(call: OpenCall, state: str, ending: Settlement, standing: Standing) ->
         "new_total_ms": ending.total_ms,
         "new_error": ending.error,
         "new_milliunits": _clamped(ending.milliunits, MAX_TOKENS),
+        "new_quantity": _clamped(ending.quantity, MAX_TOKENS),
+        "new_unit": ending.unit,
+        "new_sent_ms": ending.sent_ms,
     }
 
 

@@ -7,19 +7,22 @@ from typing import Any
 import attrs
 from sqlalchemy import Dialect, bindparam, func, insert, literal_column, or_, select, update
 
-from gaud_core.store import Prepared, PreparedIn, adding
-from gaud_core.store.schema import IS_OPEN, budgets, calls, keys, spend, users, windows
+from gaud_core.store import Prepared, PreparedIn, adding, ignoring
+from gaud_core.store.schema import IS_OPEN, budgets, calls, keys, made, spend, users, windows
 
 __all__ = ["Statements"]
 
 _ADMITTED = (
     "id", "worker", "user_id", "key_id", "instance", "provider", "model", "endpoint", "stream",
-    "on_disconnect", "reserved_nanos", "reserved_tokens", "admitted_at",
+    "on_disconnect", "reserved_nanos", "reserved_tokens", "admitted_at", "chosen_by",
 )  # fmt: skip
 _ENDED = (
     "status", "input_tokens", "output_tokens", "cached_tokens", "reasoning_tokens", "cost_nanos",
     "cost_source", "settled_at", "first_byte_ms", "total_ms", "error", "milliunits",
+    "quantity", "unit", "sent_ms",
 )  # fmt: skip
+
+_MADE = ("id", "user_id", "instance", "key_id", "created_at")
 
 
 @attrs.frozen(eq=False)
@@ -37,6 +40,7 @@ class Statements:
     add_spend: Prepared
     add_window: Prepared
     touch_key: Prepared
+    remember: Prepared
 
     @classmethod
     def compile(cls, dialect: Dialect) -> Statements:
@@ -61,6 +65,7 @@ class Statements:
                 ("key_id", "second", "requests", "tokens"),
             ),
             touch_key=Prepared(_touch_key(), dialect),
+            remember=Prepared(ignoring(made), dialect, _MADE),
         )
 
 

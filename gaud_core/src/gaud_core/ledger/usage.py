@@ -11,12 +11,13 @@ from typing import Any, Final, Generic, TypeVar
 import attrs
 from sqlalchemy import ColumnElement, Connection, and_, case, func, or_, select
 
-from gaud_core.errors import BadRequest
+from gaud_core.errors import BadRequest, NotFound
 from gaud_core.ledger.periods import DAY_MS, day_of
 from gaud_core.store import Store
 from gaud_core.store.schema import calls, keys, users
 
 __all__ = [
+    "FAILED",
     "GROUPS",
     "STATUSES",
     "Page",
@@ -25,6 +26,7 @@ __all__ = [
     "UsageFilter",
     "iterate_usage",
     "list_usage",
+    "read_call",
     "summarise",
     "usage_batches",
 ]
@@ -95,6 +97,14 @@ class Row:
     error: str | None
     milliunits: int | None
     """Thousandths of the unit of the account's allowance, such as premium requests."""
+    quantity: int | None
+    """What was counted in something else than tokens: so many of `unit`."""
+    unit: str | None
+    chosen_by: str | None
+    """Why it went to that instance: by the name's `prefix`, because it is `listed` there, by a `pattern`, as
+    `maker` of what the request goes on from, or as the `only` one that was meant; None of older calls."""
+    sent_ms: int | None
+    """Until the call went out to the provider, from its arrival on as the other two times."""
 
 
 @attrs.frozen
@@ -134,13 +144,15 @@ _COLUMNS: Final = tuple(
     users.c.name.label(field.name) if field.name == "user_name" else calls.c[field.name]
     for field in attrs.fields(Row)
 )
-_FAILED: Final = or_(
+FAILED: Final = or_(
     calls.c.state == "lost",
     and_(
         calls.c.state == "settled",
         or_(calls.c.status.is_(None), calls.c.status >= 400, calls.c.error.is_not(None)),
     ),
 )
+"""Which calls have come to no good end."""
+
 _GROUPED: Final[dict[str, ColumnElement[Any]]] = {
     "day": calls.c.admitted_at // DAY_MS,
     "user": calls.c.user_id,
@@ -158,6 +170,16 @@ def list_usage(store: Store, wanted: UsageFilter, page: int = 1, per_page: int =
         total = connection.execute(select(func.count()).select_from(calls).where(*conditions)).scalar_one()
         query = _newest_first(conditions).limit(per_page).offset((page - 1) * per_page)
         return Page(_rows(connection, query), total)
+
+
+def read_call(store: Store, call_id: str, user_id: str | None = None) -> Row:
+    """Give one call; NotFound if there is none, or none of this user's."""
+    conditions = [calls.c.id == call_id] + ([] if user_id is None else [calls.c.user_id == user_id])
+    with store.reading() as connection:
+        rows = _rows(connection, _newest_first(conditions))
+    if not rows:
+        raise NotFound("There is no such call in the books.", code="call_not_found")
+    return rows[0]
 
 
 def iterate_usage(store: Store, wanted: UsageFilter) -> Iterator[Row]:
@@ -223,7 +245,7 @@ def _conditions(wanted: UsageFilter) -> list[ColumnElement[bool]]:
 
 def _has_status(status: str) -> ColumnElement[bool]:
     if status == "error":
-        return _FAILED
+        return FAILED
     if status == "ok":
         return and_(calls.c.state == "settled", calls.c.status < 400, calls.c.error.is_(None))
     return calls.c.state == status if status in STATUSES else calls.c.status == int(status)
@@ -254,7 +276,7 @@ def _grouped(by: str, conditions: Sequence[ColumnElement[bool]]) -> Any:
         select(
             _GROUPED[by].label("grouped"),
             func.count().label("calls"),
-            _count(_FAILED),
+            _count(FAILED),
             _count(calls.c.state == "open"),
             func.sum(calls.c.input_tokens),
             func.sum(calls.c.output_tokens),

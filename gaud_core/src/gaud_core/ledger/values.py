@@ -35,6 +35,7 @@ class Admission:
     digest: bytes | None = attrs.field(default=None, repr=False)
     worst: Worst = Worst()
     on_disconnect: str = "cancel"
+    chosen_by: str | None = None
 
 
 @attrs.frozen
@@ -72,7 +73,8 @@ class Ticket:
 class Settlement:
     """How a call ended. A cost of None is unknown, never free; tokens of None were never told.
 
-    `milliunits` are thousandths of the unit of an account's allowance, None where there is none.
+    `milliunits` are thousandths of the unit of an account's allowance, None where there is none. `quantity`
+    is how many of `unit` were counted, where that is not tokens.
     """
 
     status: int | None
@@ -86,6 +88,10 @@ class Settlement:
     total_ms: int | None = None
     error: str | None = None
     milliunits: int | None = None
+    quantity: int | None = None
+    unit: str | None = None
+    sent_ms: int | None = None
+    """When the call went out to the provider, counted from its arrival as the other times are."""
 
 
 class Settled(enum.Enum):

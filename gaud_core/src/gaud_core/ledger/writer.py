@@ -17,6 +17,7 @@ from sqlalchemy import Connection
 
 from gaud_core.errors import BooksClosed
 from gaud_core.ledger.books import Answer, Books, Order
+from gaud_core.ledger.made import Made
 from gaud_core.ledger.settle import Closing
 from gaud_core.ledger.shortcut import Shortcut
 from gaud_core.ledger.values import Admission, Settled, Settlement, Ticket
@@ -127,6 +128,10 @@ class Writer:
         ending = Settlement(CLIENT_LEFT, 0, input_tokens=0, output_tokens=0, error="The client left.")
         self._queue.put(Waiting(Closing(ticket.id, ending)))
 
+    def note(self, found: Made) -> None:
+        """Keep an id, with whatever transaction comes next; nobody waits for it."""
+        self._queue.put(Waiting(found))
+
     def stop(self) -> None:
         """Write what waits and end the thread; blocks for as long as the store does."""
         with self._gate:
@@ -200,12 +205,12 @@ class Writer:
             return self.books.apply(connection, [waiting.order for waiting in batch])
 
     def _refused(self, batch: Sequence[Waiting], error: Exception) -> list[Any]:
-        """Refuse every admission, and keep every settlement for later."""
+        """Refuse every admission, and keep all else for later."""
         self._disconnect()
         if not self._failing:
             log.error("the ledger cannot write, so calls are refused: %s", _reason(error))
         self._failing = True
-        self._deferred = [Waiting(w.order) for w in batch if isinstance(w.order, Closing)]
+        self._deferred = [Waiting(w.order) for w in batch if isinstance(w.order, Closing | Made)]
         return [_closed() if isinstance(w.order, Admission) else Settled.DEFERRED for w in batch]
 
     def _recovered(self) -> None:

@@ -10,6 +10,7 @@ from typing import Any
 import attrs
 
 from gaud_core.errors import ApiError, Unavailable
+from gaud_core.gateway.envelope import error_body
 from gaud_core.gateway.exchange import Exchange
 from gaud_core.observe.metrics import Meter
 
@@ -21,9 +22,9 @@ Receive = Callable[[], Awaitable[Message]]
 Send = Callable[[Message], Awaitable[None]]
 App = Callable[[Scope, Receive, Send], Awaitable[None]]
 
-_QUIET_PATHS = frozenset(
-    {"/health", "/metrics"}
-)  # polled every few seconds by whoever watches over containers
+# polled every few seconds by whoever watches over containers
+_QUIET_PATHS = frozenset({"/health", "/metrics"})
+_STOPPING = "Gaud is being stopped. Ask again."
 _FAILED = "Gaud failed at this request; its log has the details."
 
 log = logging.getLogger("gaud.calls")
@@ -64,15 +65,13 @@ class Exchanges:
         except asyncio.CancelledError:  # Gaud is being stopped, and the grace for running calls is over
             exchange.fields.setdefault("error", "Gaud was stopped")
             if not exchange.status:
-                await _answer(
-                    send_with_id, Unavailable("Gaud is being stopped. Ask again.", code="gateway_stopped")
-                )
+                await _answer(send_with_id, scope, Unavailable(_STOPPING, code="gateway_stopped"))
             raise
         except Exception as error:
             if exchange.status:
                 raise
             log.exception("request %s failed inside Gaud", exchange.id)
-            await _answer(send_with_id, ApiError(_FAILED, code=type(error).__name__))
+            await _answer(send_with_id, scope, ApiError(_FAILED, code=type(error).__name__))
         finally:
             self._end(scope, endpoint, exchange)
 
@@ -88,8 +87,8 @@ class Exchanges:
         _log_line(scope, exchange)
 
 
-async def _answer(send: Send, error: ApiError) -> None:
-    body = error.body()
+async def _answer(send: Send, scope: Scope, error: ApiError) -> None:
+    body = error_body(error, scope, scope["gaud.exchange"].id)
     headers = [(b"content-type", b"application/json"), (b"content-length", str(len(body)).encode())]
     await send({"type": "http.response.start", "status": error.http_status, "headers": headers})
     await send({"type": "http.response.body", "body": body})

@@ -7,14 +7,15 @@ import logging
 import re
 import sys
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 from gaud_core.settings import MASK
 
-__all__ = ["set_up_logging"]
+__all__ = ["change_logging", "mask_too", "set_up_logging"]
 
 _UNPRINTABLE = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]")
+_MOST_SECRETS = 1000
 _SHORTEST_SECRET = 6  # masking shorter ones would tear holes into ordinary words
 
 
@@ -23,9 +24,9 @@ class _Formatter(logging.Formatter):
 
     def __init__(self, secrets: Iterable[str]) -> None:
         super().__init__()
-        plain = {secret for secret in secrets if len(secret) >= _SHORTEST_SECRET}
-        quoted = {json.dumps(secret, ensure_ascii=pure)[1:-1] for secret in plain for pure in (True, False)}
-        self._secrets = sorted(plain | quoted, key=len, reverse=True)
+        self.plain = dict.fromkeys(secret for secret in secrets if len(secret) >= _SHORTEST_SECRET)
+        quoted = {json.dumps(text, ensure_ascii=pure)[1:-1] for text in self.plain for pure in (True, False)}
+        self._secrets = sorted({*self.plain, *quoted}, key=len, reverse=True)
 
     def format(self, record: logging.LogRecord) -> str:
         line = self.line(record)
@@ -79,6 +80,27 @@ def set_up_logging(level: str, *, as_json: bool, secrets: Iterable[str] = ()) ->
         logger = logging.getLogger(inherited)
         logger.handlers.clear()
         logger.propagate = True
+
+
+def change_logging(level: str, *, as_json: bool) -> None:
+    """Log otherwise from now on, unless somebody else has set up this process's logging."""
+    for handler, formatter in _ours():
+        logging.getLogger().setLevel(level.upper())
+        handler.setFormatter((_JSON if as_json else _Text)(formatter.plain))
+
+
+def mask_too(secrets: Iterable[str]) -> None:
+    """Mask these secrets as well; the older ones stay masked, because what uses them may still run."""
+    new = list(secrets)
+    for handler, formatter in _ours():
+        known = [*formatter.plain, *(secret for secret in new if secret not in formatter.plain)]
+        handler.setFormatter(type(formatter)(known[-_MOST_SECRETS:]))
+
+
+def _ours() -> Iterator[tuple[logging.Handler, _Formatter]]:
+    for handler in logging.getLogger().handlers:
+        if isinstance(handler.formatter, _Formatter):
+            yield handler, handler.formatter
 
 
 def _utc(record: logging.LogRecord) -> str:

@@ -33,6 +33,7 @@ class Price:
     With `subscription` a flat fee pays for it: a call costs nothing more, whatever the tokens. Where the fee
     buys an allowance, such as a month's premium requests, `milliunits` is how many thousandths of its unit a
     call takes; the books keep it, and a Reply may say otherwise for its call.
+    `image`, `second` (of sound) and `character` (to be spoken) are per million of these.
     """
 
     input: int | None = None
@@ -42,6 +43,9 @@ class Price:
     reasoning: int | None = None
     subscription: bool = False
     milliunits: int | None = None
+    image: int | None = None
+    second: int | None = None
+    character: int | None = None
 
 
 @attrs.frozen
@@ -109,7 +113,7 @@ class Timeouts:
 class UpstreamRequest:
     """An HTTP request that the gateway is to send for a provider.
 
-    A body that comes piece by piece goes out in chunks; what it raises is raised by whoever sends.
+    A `body` that comes in pieces is sent as it comes; `length` is how long it is, where that is known.
     """
 
     url: str
@@ -118,6 +122,7 @@ class UpstreamRequest:
     stream: bool = False
     method: str = "POST"
     timeouts: Timeouts = Timeouts()
+    length: int | None = None
 
 
 @attrs.frozen
@@ -207,6 +212,13 @@ class Provider(Protocol[S]):
         own error answer comes as a ProviderError with its status, message and code.
         """
         return None
+
+    def dropped(self, call: Call) -> Sequence[str]:
+        """Name the fields of a call that cannot be said to the upstream; asked before the call is sent.
+
+        `x-gaud-dropped` tells the caller, and with `routing.strict` the call is refused instead.
+        """
+        return ()
 
     async def send(self, call: Call) -> Reply:
         """Do one call."""

@@ -26,9 +26,14 @@ class Text:
 
 @attrs.frozen
 class Reasoning:
-    """A piece of the model's reasoning, sent as `reasoning_content`."""
+    """A piece of the model's reasoning, sent as `reasoning_content`.
+
+    A `signature` is the upstream's proof of all the reasoning so far, which it wants back with it in later
+    calls; it is sent as `thinking_blocks`, as other gateways do.
+    """
 
     text: str
+    signature: str = ""
 
 
 @attrs.frozen
@@ -93,6 +98,7 @@ class CompletionWriter:
     call: Call
     text: list[str] = attrs.field(factory=list)
     reasoning: list[str] = attrs.field(factory=list)
+    signature: str = ""
     tools: dict[int, dict[str, Any]] = attrs.field(factory=dict)
     reason: str = ""
     usage: Usage | None = None
@@ -104,6 +110,7 @@ class CompletionWriter:
                 self.text.append(text)
             case Reasoning(text=text):
                 self.reasoning.append(text)
+                self.signature = event.signature or self.signature
             case ToolCall():
                 self._write_tool(event)
             case Finish(reason=reason):
@@ -116,6 +123,8 @@ class CompletionWriter:
         message: dict[str, Any] = {"role": "assistant", "content": "".join(self.text) or None}
         if self.reasoning:
             message["reasoning_content"] = "".join(self.reasoning)
+        if self.signature:
+            message["thinking_blocks"] = [_block("".join(self.reasoning), self.signature)]
         if self.tools:
             message["tool_calls"] = [self.tools[index] for index in sorted(self.tools)]
         elif message["content"] is None:
@@ -143,7 +152,11 @@ def usage_object(usage: Usage) -> dict[str, Any]:
         counts["prompt_tokens_details"] = {"cached_tokens": usage.cached_tokens}
     if usage.reasoning_tokens:
         counts["completion_tokens_details"] = {"reasoning_tokens": usage.reasoning_tokens}
-    return counts
+    if usage.estimated:
+        counts["estimated"] = True
+    if usage.milliunits is not None:
+        counts["units"] = usage.milliunits / 1000
+    return {**usage.extra, **counts}
 
 
 def as_json(value: Mapping[str, Any]) -> bytes:
@@ -162,10 +175,16 @@ def _delta(event: str | Text | Reasoning | ToolCall) -> dict[str, Any]:
     match event:
         case str(text) | Text(text=text):
             return {"content": text}
-        case Reasoning(text=text):
+        case Reasoning(text=text, signature=""):
             return {"reasoning_content": text}
+        case Reasoning(text=text, signature=signature):
+            return {"reasoning_content": text, "thinking_blocks": [_block("", signature)]}
         case ToolCall():
             return {"tool_calls": [_tool_delta(event)]}
+
+
+def _block(thinking: str, signature: str) -> dict[str, Any]:
+    return {"type": "thinking", "thinking": thinking, "signature": signature}
 
 
 def _tool_delta(event: ToolCall) -> dict[str, Any]:

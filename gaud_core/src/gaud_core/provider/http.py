@@ -62,7 +62,7 @@ class HTTPProvider(Provider[S]):
         return None
 
     async def send(self, call: Call) -> Reply:
-        """Send the call's bytes to `base_url()/<endpoint>` and give back what comes."""
+        """Send the call's bytes to `base_url()/<path>` and give back what comes."""
         return await self.pass_on(call)
 
     async def pass_on(self, call: Call, more: Mapping[str, str] | None = None) -> Reply:
@@ -70,8 +70,17 @@ class HTTPProvider(Provider[S]):
         headers = {name: value for name, value in call.headers.items() if name in self.forward}
         headers.update(self.headers(call))
         headers.update(more or {})
-        url = f"{self.base_url()}/{call.endpoint}"
-        request = UpstreamRequest(url, headers, call.body.raw, call.stream, timeouts=self.timeouts())
+        url = f"{self.base_url()}/{call.path}" + (f"?{call.query}" if call.query else "")
+        endless = call.stream or call.open_ended
+        request = UpstreamRequest(
+            url,
+            headers,
+            call.body.raw if call.content is None else call.content,
+            endless,
+            method=call.method,
+            timeouts=self.timeouts(),
+            length=call.length,
+        )
         reply = await self.ctx.send(request)
         cost = reply.header(self.cost_header) if self.cost_header and not call.stream else ""
         shown = tuple([pair for pair in reply.headers if not self.hidden(pair[0])])

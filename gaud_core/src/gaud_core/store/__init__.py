@@ -16,7 +16,7 @@ from gaud_core.store.database import (
     usable,
 )
 from gaud_core.store.prepared import Prepared, PreparedIn
-from gaud_core.store.sqlite import adding
+from gaud_core.store.sqlite import adding, ignoring
 
 __all__ = [
     "Clock",
@@ -26,6 +26,7 @@ __all__ = [
     "Store",
     "adding",
     "hasty_connection",
+    "ignoring",
     "new_id",
     "open_store",
     "store_failed",

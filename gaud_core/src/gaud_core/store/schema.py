@@ -20,7 +20,7 @@ from sqlalchemy import (
     literal_column,
 )
 
-__all__ = ["METADATA", "audit", "budgets", "calls", "keys", "spend", "users", "windows", "workers"]
+__all__ = ["METADATA", "audit", "budgets", "calls", "keys", "made", "spend", "users", "windows", "workers"]
 
 # SQLite and PostgreSQL name constraints differently on their own, and a migration must know the names.
 _NAMES: Final = {
@@ -132,6 +132,10 @@ calls: Final = Table(
     Column("total_ms", BigInteger),
     Column("error", Text),
     Column("milliunits", BigInteger),  # of the account's allowance, in thousandths of its unit
+    Column("quantity", BigInteger),  # of what is counted in something else than tokens
+    Column("unit", String),  # what that is: images, seconds, characters, searches
+    Column("chosen_by", String),  # why it went to that instance: prefix, listed, pattern, maker, only
+    Column("sent_ms", BigInteger),  # from its arrival until it went out to the provider
 )
 
 IS_OPEN: Final = literal_column("state") == literal_column("'open'")
@@ -141,6 +145,17 @@ Index("ix_calls_admitted_at", calls.c.admitted_at)
 Index("ix_calls_user_id_admitted_at", calls.c.user_id, calls.c.admitted_at)
 Index("ix_calls_model_admitted_at", calls.c.model, calls.c.admitted_at)
 Index("ix_calls_open", calls.c.key_id, calls.c.worker, sqlite_where=IS_OPEN)
+
+# What calls have made and can be asked for later: answers, files, batches. Nobody has the user id "".
+made: Final = Table(
+    "made",
+    METADATA,
+    Column("id", String, primary_key=True),
+    Column("user_id", String, primary_key=True),
+    Column("instance", String, primary_key=True),
+    Column("key_id", String),
+    Column("created_at", BigInteger, nullable=False, index=True),
+)
 
 workers: Final = Table(
     "workers",

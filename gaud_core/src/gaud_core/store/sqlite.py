@@ -16,7 +16,7 @@ from sqlalchemy.dialects.sqlite import insert
 
 from gaud_core.store.prepared import translated
 
-__all__ = ["READS", "HastyConnection", "adding", "backup", "checkpoint", "make_engine"]
+__all__ = ["READS", "HastyConnection", "adding", "backup", "checkpoint", "ignoring", "make_engine"]
 
 READS = "gaud_reads"
 """The execution option of a connection that only reads: its transaction is a snapshot and never waits."""
@@ -52,6 +52,11 @@ def adding(table: Table, keys: Sequence[str], amounts: Sequence[str]) -> Any:
         index_elements=list(keys),
         set_={name: table.c[name] + statement.excluded[name] for name in amounts},
     )
+
+
+def ignoring(table: Table) -> Any:
+    """An insert that changes nothing where the row is there already."""
+    return insert(table).on_conflict_do_nothing()
 
 
 def backup(engine: Engine, path: Path) -> None:

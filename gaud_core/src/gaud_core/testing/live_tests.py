@@ -9,7 +9,7 @@ from typing import Any
 import httpx
 import pytest
 
-from gaud_core import ConfigError
+from gaud_core import ConfigError, LoginProvider, Token
 from gaud_core.config import env_prefix
 from gaud_core.settings import load
 
@@ -35,6 +35,10 @@ class LiveProviderTests(Kit):
         """The section of the configuration; without an override all comes from GAUD_<NAME>_… variables."""
         return {}
 
+    def live_token(self) -> Token | None:
+        """The login of a provider that needs one; the gateway of these tests works on a copy of it."""
+        return None
+
     @pytest.fixture(scope="class")
     @classmethod
     def live(cls, tmp_path_factory: pytest.TempPathFactory) -> Iterator[ServedGateway]:
@@ -53,9 +57,12 @@ class LiveProviderTests(Kit):
             pytest.skip(
                 f"the real upstream is not configured: {' '.join(str(each) for each in error.problems)}"
             )
-        with ServedGateway(
-            cls.provider, {name: section}, tmp_path_factory.mktemp("live"), os.environ
-        ) as served:
+        token = cls().live_token()
+        if token is None and issubclass(cls.provider, LoginProvider):
+            pytest.skip(f"nobody has logged in at {name}, or `live_token()` does not find the login")
+        tokens = {} if token is None else {name: token}
+        folder = tmp_path_factory.mktemp("live")
+        with ServedGateway(cls.provider, {name: section}, folder, os.environ, tokens) as served:
             yield served
 
     @since("1.0")

@@ -40,21 +40,31 @@ class Connection(asyncio.Protocol):
         self._timer: asyncio.TimerHandle | None = None
         self._writer: asyncio.Task[None] | None = None
         self._writable: asyncio.Future[None] | None = None
+        self._sending_until: float | None = None
         self._unread = 0
         self._reading = True
         self._eof = False
 
     # ------------------------------------------------------------------ what the client does
 
-    def send(self, head: bytes, body: bytes | AsyncIterator[bytes], *, chunked: bool, bare: bool) -> Answer:
-        """Send a request; `bare` when its answer has no body whatever it says (HEAD)."""
+    def send(
+        self, head: bytes, body: bytes | AsyncIterator[bytes], *, chunked: bool, bare: bool, patience: float
+    ) -> Answer:
+        """Send a request; `bare` when its answer has no body whatever it says (HEAD).
+
+        Of a body in pieces the upstream has `patience` seconds to take each, and then to answer; how long one
+        takes to come is not the upstream's fault.
+        """
         answer = self._answer = Answer(self, self.loop)
         self._bare = bare
         self._in_head, self._interim, self._reusable, self._to_end = True, False, False, False
         self._unread = 0
+        self._sending_until = None
         if not isinstance(body, bytes):
             self._transport.write(head)
-            self._writer = self.loop.create_task(self._write(body, chunked=chunked))
+            self._writer = self.loop.create_task(
+                self._write(answer, body, chunked=chunked, patience=patience)
+            )
         elif len(body) <= _ONE_WRITE:
             self._transport.write(head + body)
         else:
@@ -63,7 +73,12 @@ class Connection(asyncio.Protocol):
         return answer
 
     def watch(self, deadline: float) -> None:
-        """Fail the answer when its time is over. The timer is moved only when it would be late."""
+        """Fail the answer when its time is over. The timer is moved only when it would be late.
+
+        While a body goes out in pieces, how far that is decides about the time, and not who waits.
+        """
+        if self._sending_until is not None and self._answer is not None and not self._answer.status:
+            deadline = self._sending_until
         self._deadline = deadline
         if deadline < self._armed_for:
             if self._timer is not None:
@@ -220,15 +235,27 @@ class Connection(asyncio.Protocol):
         elif self._deadline < _NEVER:
             self._arm(self._deadline)
 
-    async def _write(self, body: AsyncIterator[bytes], *, chunked: bool) -> None:
+    def _give(self, answer: Answer, seconds: float) -> None:
+        """Give the upstream so long from now on, as long as nobody reads its answer already."""
+        if not answer.status and self._answer is answer:
+            self._sending_until = self.loop.time() + seconds
+            self.watch(self._sending_until)
+
+    async def _write(
+        self, answer: Answer, body: AsyncIterator[bytes], *, chunked: bool, patience: float
+    ) -> None:
         try:
+            self._give(answer, _NEVER)
             async for piece in body:
+                self._give(answer, patience)
                 if piece:
                     self._transport.write(b"%x\r\n%b\r\n" % (len(piece), piece) if chunked else piece)
                 if self._writable is not None:
                     await self._writable
+                self._give(answer, _NEVER)
             if chunked:
                 self._transport.write(b"0\r\n\r\n")
+            self._give(answer, patience)
         except BaseException as error:  # whoever waits for the answer is to hear why there is none
             self._fail(error if isinstance(error, Exception) else Broken())
             if not isinstance(error, Exception):

@@ -5,13 +5,13 @@ from __future__ import annotations
 import asyncio
 import socket
 import ssl
-from collections.abc import AsyncIterator, Mapping
 
 import attrs
 
 from gaud_core.gateway.client.answer import Answer
 from gaud_core.gateway.client.connection import Connection
 from gaud_core.gateway.client.request import Address, address_of, head_of
+from gaud_core.provider import UpstreamRequest
 
 __all__ = ["Pool", "Unreachable"]
 
@@ -84,18 +84,13 @@ class Pool:
         self._all.add(connection)
         return connection
 
-    def send(
-        self,
-        connection: Connection,
-        method: str,
-        address: Address,
-        headers: Mapping[str, str],
-        body: bytes | AsyncIterator[bytes],
-    ) -> Answer:
+    def send(self, connection: Connection, address: Address, request: UpstreamRequest) -> Answer:
         """Send a request over a connection; ValueError when a header cannot be sent."""
-        length = len(body) if isinstance(body, bytes) else None
-        head = head_of(method, address, headers, length)
-        return connection.send(head, body, chunked=length is None, bare=method == "HEAD")
+        method, body = request.method, request.body
+        length = len(body) if isinstance(body, bytes) else request.length
+        head = head_of(method, address, request.headers, length)
+        patience = request.timeouts.first_byte
+        return connection.send(head, body, chunked=length is None, bare=method == "HEAD", patience=patience)
 
     def close(self) -> None:
         """Close every connection, also those in use."""

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import json
-from typing import Protocol, TypeVar
+from collections.abc import Sequence
+from typing import ClassVar, Protocol, TypeVar
 
 import msgspec
 
 from gaud_core.call import Body, Usage
 from gaud_core.errors import ApiError, ProviderError, UpstreamFailed
+from gaud_core.ledger import Worst, prompt_tokens, worst_of
+from gaud_core.provider import Model
 
 __all__ = ["Dialect", "Passthrough", "PassthroughWatch", "Watch", "error_event", "event_of", "require_json"]
 
@@ -24,6 +27,8 @@ class Watch(Protocol):
     """What an error event of the upstream said."""
     last: bool
     """Whether the event that ends the stream has been seen."""
+    made: str
+    """The id of what the call has made and can be asked for later, once the stream has told it."""
 
     def see(self, events: bytes) -> bytes:
         """Take whole events and give what the client is to get of them."""
@@ -33,12 +38,29 @@ class Watch(Protocol):
         """Whether the stream said that it is at its end."""
         ...
 
+    def error_event(self, error: ApiError) -> bytes:
+        """Give the event that ends this stream when it breaks."""
+        ...
+
 
 class Dialect(Protocol):
     """One endpoint's dialect."""
 
+    free: ClassVar[bool]
+    """Whether a call uses nothing up: it is booked with the cost 0, whatever its answer holds."""
+    binary: ClassVar[bool]
+    """Whether answers are files: passed on as they come, and read by nobody on the way."""
+
     def prepare(self, body: Body) -> Body:
         """Give the body as it goes to the upstream: the same bytes, and usage asked for."""
+        ...
+
+    def worst(self, body: Body, model: Model | None) -> Worst:
+        """Give the most that the client's request can take."""
+        ...
+
+    def measured(self, body: Body) -> Usage | None:
+        """Give what the request itself says of its usage, for answers that say nothing."""
         ...
 
     def watch(self, body: Body) -> Watch:
@@ -46,11 +68,26 @@ class Dialect(Protocol):
         ...
 
     def usage(self, answer: bytes) -> Usage | None:
-        """Check a whole answer and read its usage; raise UpstreamFailed when it is none."""
+        """Check a whole answer and read its usage; raise UpstreamFailed when it is none.
+
+        Of an answer that is too long to be held it gets an object with the `usage` alone.
+        """
         ...
 
-    def error_event(self, error: ApiError) -> bytes:
-        """Give the event that ends a broken stream."""
+    def made(self, answer: bytes) -> Sequence[str]:
+        """Give the ids of what a whole answer says was made and can be asked for later."""
+        ...
+
+    def continues(self, body: Body) -> str:
+        """Give the id of an earlier answer that the request goes on from, or nothing."""
+        ...
+
+    def envelope(self, error: ApiError) -> bytes:
+        """Give the body of an error answer."""
+        ...
+
+    def is_envelope(self, answer: object) -> bool:
+        """Whether an upstream's decoded error answer has the shape that clients of this endpoint read."""
         ...
 
 
@@ -60,6 +97,7 @@ class PassthroughWatch:
     usage: Usage | None = None
     error: ProviderError | None = None
     last: bool = False
+    made: str = ""
 
     def see(self, events: bytes) -> bytes:
         """Give all of it."""
@@ -69,13 +107,29 @@ class PassthroughWatch:
         """Say yes."""
         return True
 
+    def error_event(self, error: ApiError) -> bytes:
+        """Give OpenAI's error as an event."""
+        return error_event(error)
+
 
 class Passthrough:
-    """For endpoints whose answers need no look."""
+    """For endpoints whose answers need no look; the others change what they know better."""
+
+    free: ClassVar[bool] = False
+    binary: ClassVar[bool] = False
 
     def prepare(self, body: Body) -> Body:
         """Give the body as it is."""
         return body
+
+    def worst(self, body: Body, model: Model | None) -> Worst:
+        """Give the prompt and the longest answer, in tokens."""
+        price, longest = (model.price, model.max_output_tokens) if model else (None, None)
+        return worst_of(prompt_tokens(body.raw), body.lengths, price, max_output_tokens=longest)
+
+    def measured(self, body: Body) -> Usage | None:
+        """Know nothing before the answer."""
+        return None
 
     def watch(self, body: Body) -> Watch:
         """Make a watch that sees nothing."""
@@ -85,9 +139,21 @@ class Passthrough:
         """Know nothing of the answer."""
         return None
 
-    def error_event(self, error: ApiError) -> bytes:
-        """Give OpenAI's error as an event."""
-        return error_event(error)
+    def made(self, answer: bytes) -> Sequence[str]:
+        """Remember nothing."""
+        return ()
+
+    def continues(self, body: Body) -> str:
+        """Go on from nothing."""
+        return ""
+
+    def envelope(self, error: ApiError) -> bytes:
+        """Give OpenAI's envelope."""
+        return error.body()
+
+    def is_envelope(self, answer: object) -> bool:
+        """Take any JSON: OpenAI's clients do."""
+        return True
 
 
 def error_event(error: ApiError) -> bytes:

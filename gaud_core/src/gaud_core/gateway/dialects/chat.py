@@ -1,4 +1,4 @@
-"""OpenAI's Chat Completions, whole and streamed (platform.openai.com/docs/api-reference/chat)."""
+"""OpenAI's Chat Completions and Completions, whole and streamed (platform.openai.com/docs/api-reference)."""
 
 from __future__ import annotations
 
@@ -10,10 +10,14 @@ import msgspec
 
 from gaud_core.call import Body, Usage
 from gaud_core.errors import ApiError, ProviderError
-from gaud_core.gateway.dialects.base import Watch, error_event, event_of, require_json
+from gaud_core.gateway.dialects.base import Passthrough, Watch, error_event, event_of
+from gaud_core.gateway.dialects.counts import member, read_usage, usage_of_answer
+from gaud_core.gateway.dialects.events import stream_error
+from gaud_core.ledger import Worst, prompt_tokens, worst_of
+from gaud_core.provider import Model
 from gaud_core.sse import data_of, events_in
 
-__all__ = ["ChatCompletions"]
+__all__ = ["ChatCompletions", "Completions"]
 
 _DONE = b"[DONE]"
 _WORDS = (b'"usage"', b'"error"', b'"finish_reason":"', b'"finish_reason": "', _DONE)
@@ -26,15 +30,10 @@ class _Chunk(msgspec.Struct):
     error: Any = None
 
 
-class _Answer(msgspec.Struct):
-    usage: Any = None
-
-
 _chunk = msgspec.json.Decoder(_Chunk)
-_answer = msgspec.json.Decoder(_Answer)
 
 
-class ChatCompletions:
+class ChatCompletions(Passthrough):
     """The dialect of `chat/completions`."""
 
     def prepare(self, body: Body) -> Body:
@@ -47,15 +46,19 @@ class ChatCompletions:
 
     def usage(self, answer: bytes) -> Usage | None:
         """Read `usage` of a whole answer."""
-        try:
-            return read_usage(_answer.decode(answer).usage)
-        except (msgspec.DecodeError, RecursionError):
-            require_json(answer)
-            return None
+        return usage_of_answer(answer)
 
-    def error_event(self, error: ApiError) -> bytes:
-        """Give OpenAI's error envelope as an event."""
-        return error_event(error)
+
+class Completions(ChatCompletions):
+    """The dialect of `completions`, which is older: a text for each prompt of a list, in the same stream."""
+
+    def worst(self, body: Body, model: Model | None) -> Worst:
+        """Give the longest answer once for each prompt."""
+        prompt = body.json().get("prompt")
+        texts = [text for text in prompt if isinstance(text, str | list)] if isinstance(prompt, list) else []
+        price, longest = (model.price, model.max_output_tokens) if model else (None, None)
+        prompts = max(prompt_tokens(body.raw), body.raw.count(b",") + 1)  # a prompt may be a list of tokens
+        return worst_of(prompts, body.lengths, price, max_output_tokens=longest, answers=len(texts) or 1)
 
 
 @attrs.define
@@ -64,6 +67,7 @@ class _ChatWatch:
     usage: Usage | None = None
     error: ProviderError | None = None
     last: bool = False
+    made: str = ""
     _ended: bool = False
 
     def see(self, events: bytes) -> bytes:
@@ -81,6 +85,10 @@ class _ChatWatch:
         """Say whether `[DONE]`, or at least a finish reason, has been seen and no error."""
         return self._ended and self.error is None
 
+    def error_event(self, error: ApiError) -> bytes:
+        """Give OpenAI's error envelope as an event."""
+        return error_event(error)
+
     def _keep(self, event: bytes) -> bool:
         data = data_of(event)
         if data == _DONE:
@@ -90,9 +98,9 @@ class _ChatWatch:
         if chunk is None:
             return True
         if chunk.error:
-            self.error = _error(chunk.error)
+            self.error = stream_error(chunk.error)
         choices = chunk.choices if isinstance(chunk.choices, list) else []
-        self._ended = self._ended or any(_get(choice, "finish_reason") for choice in choices)
+        self._ended = self._ended or any(member(choice, "finish_reason") for choice in choices)
         usage = read_usage(chunk.usage)
         if usage is None:
             return True
@@ -105,43 +113,9 @@ def _blank_lines(event: bytes) -> bytes:
     return event[: len(event) - len(event.lstrip(b"\r\n"))]
 
 
-def read_usage(usage: Any) -> Usage | None:
-    """Read OpenAI's `usage` object; None when it is none."""
-    if not isinstance(usage, dict):
-        return None
-    cost = usage.get("cost")
-    return Usage(
-        input_tokens=_count(usage, "prompt_tokens"),
-        output_tokens=_count(usage, "completion_tokens"),
-        cached_tokens=_count(usage.get("prompt_tokens_details"), "cached_tokens"),
-        reasoning_tokens=_count(usage.get("completion_tokens_details"), "reasoning_tokens"),
-        cost_usd=None if cost is None else str(cost),
-    )
-
-
-def _count(counts: Any, name: str) -> int:
-    value = _get(counts, name)
-    return value if isinstance(value, int) and value > 0 else 0
-
-
-def _get(value: Any, name: str) -> Any:
-    return value.get(name) if isinstance(value, dict) else None
-
-
 def _says_nothing(choice: Any) -> bool:
     """Whether a choice of a usage chunk is empty; some upstreams send one, OpenAI none."""
-    if not isinstance(choice, dict) or choice.get("finish_reason"):
+    if not isinstance(choice, dict) or choice.get("finish_reason") or choice.get("text"):
         return False
     delta = choice.get("delta") or {}
     return isinstance(delta, dict) and not any(delta.values())
-
-
-def _error(error: Any) -> ProviderError:
-    message = _get(error, "message")
-    code = str(_get(error, "code"))
-    status = (
-        int(code) if code.isascii() and code.isdigit() and len(code) == 3 and 400 <= int(code) < 600 else 502
-    )
-    return ProviderError(
-        str(message if message is not None else error)[:500], status=status, code="error_in_stream"
-    )

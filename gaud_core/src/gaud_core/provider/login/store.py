@@ -92,10 +92,19 @@ class TokenStore:
         """Read the file; None without one, TokenFileError if it is broken. It blocks."""
         return self._file.load()[0]
 
-    async def save(self, token: Token) -> None:
-        """Put a token in the place of the one that is there; a renewal that is under way ends first."""
+    async def save(self, token: Token, *, unless: Callable[[Token], bool] | None = None) -> bool:
+        """Put a token in the place of the one that is there; a renewal that is under way ends first.
+
+        `unless` is asked about the one that is there, while no other process can change it: with True nothing
+        is written. Tell whether the token was written.
+        """
         async with locked(self.path, self.sleep):
+            if unless is not None:
+                there = await asyncio.to_thread(self._there)
+                if there is not None and unless(there):
+                    return False
             await asyncio.to_thread(self._file.save, token)
+            return True
 
     async def delete(self) -> bool:
         """Remove the token, also a broken one; tell whether there was one."""
@@ -142,6 +151,13 @@ class TokenStore:
     @property
     def _command(self) -> str:
         return f"gaud login {self.name}".strip()
+
+    def _there(self) -> Token | None:
+        """Read the token; one that cannot be read is not worth keeping."""
+        try:
+            return self.load()
+        except TokenFileError:
+            return None
 
     async def _current(self) -> Token:
         """Give the token as it is in the file now; looking whether that has changed takes microseconds."""

@@ -1,0 +1,180 @@
+"""A gateway with a dashboard on loopback, and people who visit it with a cookie jar but without a browser."""
+
+from __future__ import annotations
+
+import contextlib
+import re
+import socket
+import ssl
+import threading
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import attrs
+import httpx
+import uvicorn
+
+from gaud_core import Call, HTTPProvider, Model, Price, Secret, option, settings
+from gaud_core.access import Door, People
+from gaud_core.access.patience import Patience
+from gaud_core.app import create_app
+from gaud_core.config import Auth, Config, Data, Instance
+from gaud_core.gateway.gateway import Gateway
+from gaud_core.gateway.plugins import Plugin
+from gaud_core.store import Store
+
+ADMIN = "sk-prx-test-administrator"
+NOON = int(datetime(2026, 11, 23, 12, tzinfo=UTC).timestamp() * 1000)
+_NO_TLS = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+"""Loading the certificates of the world for each client takes longer than a test."""
+_TOKEN = re.compile(r'name="csrf" value="([^"]+)"')
+
+
+@settings
+class AcmeSettings:
+    """Settings of [providers.acme]."""
+
+    url: str = option(help="Base URL.")
+
+
+class Acme(HTTPProvider[AcmeSettings]):
+    """An upstream with two models, one of which has a name that a page must escape."""
+
+    name = "acme"
+    label = "Acme"
+
+    def headers(self, call: Call) -> Mapping[str, str]:
+        """Nothing."""
+        return {}
+
+    def known_models(self) -> Sequence[Model]:
+        """One with a price, one with a bad name."""
+        return (
+            Model("m", price=Price(input=1_000_000_000, output=2_000_000_000)),
+            Model("<script>alert(1)</script>", owned_by='"><img src=x>'),
+        )
+
+
+@attrs.define
+class Clock:
+    """Time that passes when it is told to, in milliseconds since 1970."""
+
+    now: int = NOON
+
+    def __call__(self) -> int:
+        """Give the time."""
+        return self.now
+
+
+@attrs.frozen
+class House:
+    """A gateway that runs; `waits` holds what wrong keys were made to wait."""
+
+    url: str
+    gateway: Gateway
+    clock: Clock
+    waits: list[float]
+    stack: contextlib.ExitStack
+
+    @property
+    def store(self) -> Store:
+        """The gateway's store."""
+        assert self.gateway.store is not None
+        return self.gateway.store
+
+    @property
+    def people(self) -> People:
+        """The register, on the gateway's clock."""
+        return People(self.store, self.clock)
+
+    def member(self, name: str = "Ada", **limits: Any) -> tuple[str, str]:
+        """Make a member and give his id and the text of his key."""
+        user = self.people.create_user(name, actor="test")
+        return user.id, self.people.create_key(user.id, actor="test", **limits)[1]
+
+    def nobody(self) -> Visitor:
+        """Somebody without a session."""
+        client = httpx.Client(base_url=self.url, timeout=20, trust_env=False, verify=_NO_TLS)
+        return Visitor(self.stack.enter_context(client))
+
+    def visitor(self, key: str = ADMIN) -> Visitor:
+        """Somebody who has signed in."""
+        found = self.nobody()
+        answer = found.sign_in(key)
+        assert answer.status_code == 303, answer.text
+        return found
+
+
+@attrs.frozen
+class Visitor:
+    """A browser's jar of cookies, and how it sends forms."""
+
+    client: httpx.Client
+
+    def get(self, path: str, **headers: str) -> httpx.Response:
+        """Look at a page; a redirect is not followed."""
+        return self.client.get(path, headers=headers)
+
+    def token(self) -> str:
+        """Give what forms carry, from a page that everybody sees."""
+        page = self.client.get("/ui/nowhere").text
+        found = _TOKEN.search(page)
+        assert found, page
+        return found[1]
+
+    def post(self, path: str, /, **fields: str) -> httpx.Response:
+        """Send a form from a page of one's own."""
+        return self.client.post(path, data={"csrf": self.token(), **fields})
+
+    def sign_in(self, key: str, **fields: str) -> httpx.Response:
+        """Paste a key."""
+        return self.post("/ui/login", key=key, **fields)
+
+
+@contextlib.contextmanager
+def house(folder: Path, upstream: str, *, auth: bool = True, **sections: Any) -> Iterator[House]:
+    """Run a gateway with a dashboard; wrong keys wait for as long as they should, but nobody does."""
+    config = Config(
+        auth=Auth(enabled=auth, bootstrap_key=Secret(ADMIN) if auth else None),
+        data=Data(dir=folder),
+        instances={"acme": Instance(name="acme", provider="acme", settings=AcmeSettings(url=upstream))},
+        **sections,
+    )
+    app = create_app(config, plugins=[Plugin("acme", "gaud-acme", "1.0", Acme)])
+    clock, waits = Clock(), list[float]()
+    gateway: Gateway = app.state.gateway
+
+    async def note(seconds: float) -> None:
+        waits.append(seconds)
+
+    with contextlib.ExitStack() as stack, _serving(app) as url:
+        patience = Patience(clock=lambda: 0.0, sleep=note)
+        door = Door(gateway.store, config, clock, patience) if gateway.store else None
+        gateway.current = attrs.evolve(gateway.current, door=door)
+        gateway.ledger.books.clock = clock
+        yield House(url, gateway, clock, waits, stack)
+
+
+@contextlib.contextmanager
+def _serving(app: Any) -> Iterator[str]:
+    listening = socket.create_server(("127.0.0.1", 0), backlog=128)
+    server = uvicorn.Server(
+        uvicorn.Config(
+            app, ws="none", lifespan="on", log_config=None, proxy_headers=False, timeout_graceful_shutdown=1
+        )
+    )
+    thread = threading.Thread(target=lambda: server.run(sockets=[listening]), name="ui", daemon=True)
+    thread.start()
+    try:
+        deadline = time.monotonic() + 20
+        while not server.started:
+            assert thread.is_alive()
+            assert time.monotonic() < deadline
+            time.sleep(0.005)
+        yield f"http://127.0.0.1:{listening.getsockname()[1]}"
+    finally:
+        server.should_exit = True
+        thread.join(10)

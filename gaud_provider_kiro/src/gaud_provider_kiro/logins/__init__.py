@@ -1,0 +1,1 @@
+"""Logins: where they come from, how they are renewed, and how a person makes one."""
