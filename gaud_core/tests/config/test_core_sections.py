@@ -35,8 +35,8 @@ def test_an_empty_config_needs_no_file() -> None:
     assert Config() == Config()
 
 
-def test_only_address_and_places_of_data_wait_for_a_restart() -> None:
-    """Everything else promises to apply live."""
+def test_only_places_and_workers_wait_for_a_restart() -> None:
+    """Everything else than the address, the workers and the places of data promises to apply live."""
     waiting = {f"{name}.{o.name}" for name, cls in SECTIONS.items() for o in describe(cls) if not o.live}
     server = {"server.host", "server.port", "server.workers"}
     assert waiting == server | {"data.dir", "database.path", "database.url"}
@@ -103,7 +103,7 @@ def test_every_mistake_of_the_whole_file_is_told_at_once(mistakes_of: Any) -> No
         (
             "zzz: is not a known section. "
             "Known are `server`, `auth`, `auth.tls_client_cert`, `logging`, `breaker`, `data`, `database`, "
-            "`ledger`, `budget`, `routing` and `providers`."
+            "`ledger`, `budget`, `routing`, `metrics` and `providers`."
         ),
         "server.hots: is not a known setting. Did you mean `host`?",
         "server.port: must be at least 0 and at most 65535, not 70000.",

@@ -6,7 +6,6 @@ import asyncio
 import contextlib
 import logging
 import queue
-import sqlite3
 import threading
 import time
 from collections import defaultdict
@@ -235,7 +234,7 @@ class Writer:
         try:
             self.store.checkpoint()
         except Exception as error:  # protects the thread, as above
-            if not store_failed(error) and not isinstance(error, sqlite3.Error):
+            if not store_failed(error):
                 log.exception("the ledger's log could not be carried over")
 
     def _connected(self) -> Connection:

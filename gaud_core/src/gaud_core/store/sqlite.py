@@ -126,10 +126,13 @@ def checkpoint(engine: Engine) -> None:
     carry = "PRAGMA wal_checkpoint(PASSIVE)"
     with contextlib.closing(engine.raw_connection()) as pooled:
         cursor: Any = pooled.cursor()
-        _, pages, _ = cursor.execute(carry).fetchone()
-        if pages > _LONGEST_LOG:
-            with engine.connect() as blocking, blocking.begin():  # nobody adds to it meanwhile
-                cursor.execute(carry)
+        try:
+            _, pages, _ = cursor.execute(carry).fetchone()
+            if pages > _LONGEST_LOG:
+                with engine.connect() as blocking, blocking.begin():  # nobody adds to it meanwhile
+                    cursor.execute(carry).fetchone()
+        except sqlite3.Error as error:
+            raise translated(error, carry, engine.dialect) from error
 
 
 def _prepare(driver: sqlite3.Connection, _: object) -> None:
