@@ -72,7 +72,7 @@ def test_sound_is_priced_by_the_second() -> None:
 
 def test_a_unit_counts_for_its_mode() -> None:
     """The price of an image in a prompt is not that of one that is made."""
-    costs = {"output_cost_per_image": 0.04, "input_cost_per_character": 1.5e-05}
+    costs: dict[str, Any] = {"output_cost_per_image": 0.04, "input_cost_per_character": 1.5e-05}
     assert only(info(mode="image_generation", **costs)).price == Price(image=40_000_000 * 10**6)
     assert only(info(mode="audio_speech", **costs)).price == Price(character=15_000 * 10**6)
     assert only(info(mode="chat", **costs)).price is None

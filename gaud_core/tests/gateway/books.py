@@ -136,7 +136,8 @@ def at(gaud: Served, clock: WallClock) -> Served:
     """Let a gateway live by this clock."""
     gateway: Gateway = gaud.gateway
     gateway.ledger.books.clock = clock
-    gateway.door = Door(store_of(gaud), gateway.config, clock, gateway.door.patience)
+    door = Door(store_of(gaud), gateway.config, clock, gateway.door.patience)
+    gateway.current = attrs.evolve(gateway.current, door=door)
     return gaud
 
 

@@ -45,7 +45,8 @@ class Sleeper:
 def _with_patience(gaud: Served) -> Sleeper:
     """Let a gateway lose its patience by a clock that stands still."""
     sleeper, gateway = Sleeper(), gaud.gateway
-    gateway.door = attrs.evolve(gateway.door, patience=Patience(sleeper.clock, sleeper.sleep))
+    door = attrs.evolve(gateway.door, patience=Patience(sleeper.clock, sleeper.sleep))
+    gateway.current = attrs.evolve(gateway.current, door=door)
     return sleeper
 
 

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Mapping
+from typing import Any
 
 import pytest
 
@@ -12,8 +14,8 @@ from gaud_core.observe.metrics.board import Snapshot
 from gaud_core.observe.metrics.text import rendered, series
 
 
-def _ended(status: int = 200, model: str = "m", **fields: object) -> Exchange:
-    return Exchange(status=status, model=model, cost_nanos=5, fields={"provider": "acme", **fields})
+def _ended(status: int = 200, model: str = "m", fields: Mapping[str, Any] | None = None) -> Exchange:
+    return Exchange(status=status, model=model, cost_nanos=5, fields={"provider": "acme", **(fields or {})})
 
 
 def test_workers_add_up() -> None:
@@ -22,7 +24,7 @@ def test_workers_add_up() -> None:
     meters = [Meter(board, place) for place in range(2)]
     for meter, left in zip(meters, (7.0, 5.0), strict=True):
         meter.gauges = lambda left=left: [("gaud_quota_left", left)]  # type: ignore[misc]
-        meter.count("chat/completions", _ended(**{"in": 3, "out": 4}))
+        meter.count("chat/completions", _ended(fields={"in": 3, "out": 4}))
         meter.publish()
     for meter in meters:
         totals = meter.totals()
