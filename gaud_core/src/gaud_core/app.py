@@ -7,6 +7,7 @@ import logging
 import os
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, MutableMapping, Sequence
 from contextlib import asynccontextmanager
+from functools import partial
 from typing import Any
 
 from starlette.applications import Starlette
@@ -60,32 +61,15 @@ def create_app(
     gateway = Gateway(config, found, opened, strict=is_strict(os.environ))
     counted = meter or Meter()
     dashboard = Dashboard(gateway, opened)
-
-    @asynccontextmanager
-    async def lifespan(app: Starlette) -> AsyncIterator[None]:
-        await gateway.start()
-        publishing = asyncio.create_task(keep_published(counted))
-        try:
-            yield
-        finally:
-            publishing.cancel()
-            counted.publish()
-            await dashboard.stop()
-            await gateway.stop()
-            opened.close()
-
+    pages = [Route("/ui", dashboard), Route("/ui/{rest:path}", dashboard)]
     app = Starlette(
-        routes=[
-            *_routes(gateway, opened, counted),
-            Route("/ui", dashboard),
-            Route("/ui/{rest:path}", dashboard),
-        ],
+        routes=[*_routes(gateway, opened, counted), *pages],
         middleware=[
             Middleware(Exchanges, meter=counted, calls=_calls()),
             Middleware(LiveCORS, gateway=gateway),
         ],
         exception_handlers={ApiError: _api_error, HTTPException: _http_error},
-        lifespan=lifespan,
+        lifespan=partial(_running, gateway, dashboard, counted, opened),
     )
     app.router.redirect_slashes = False  # a redirect would make clients repeat their POST elsewhere
     gateway.preparing.append(lambda config: mask_too(config.secrets()))
@@ -93,6 +77,23 @@ def create_app(
     app.state.gateway = gateway
     app.state.settings_desk = gateway.desk
     return app
+
+
+@asynccontextmanager
+async def _running(
+    gateway: Gateway, dashboard: Dashboard, counted: Meter, opened: Store, app: Starlette
+) -> AsyncIterator[None]:
+    """Start what serves, and stop it in the opposite order."""
+    await gateway.start()
+    publishing = asyncio.create_task(keep_published(counted))
+    try:
+        yield
+    finally:
+        publishing.cancel()
+        counted.publish()
+        await dashboard.stop()
+        await gateway.stop()
+        opened.close()
 
 
 def _open(config: Config) -> Store:
