@@ -4,8 +4,8 @@
     make bench ARGS=--quick    a minute, to see that it works
 
 Every case drives all servers in turn with the same clients, again and again; what is told are medians over
-the rounds. CPU is user and system time of a gateway's processes. Added latency is against calling the
-upstream directly. Only ratios within one run count.
+the rounds. CPU is user and system time of a gateway's processes. Added latency is against a call to the
+upstream itself. Only ratios within one run count.
 """
 
 from __future__ import annotations
@@ -13,16 +13,16 @@ from __future__ import annotations
 import argparse
 import asyncio
 import contextlib
-import statistics
 import sys
 import tempfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 import attrs
 
 from benchmarks import peers, report
 from benchmarks.calls import make_key, serving
+from benchmarks.results import Results, Seen
 from benchmarks.wire import Load, Target, drive_for
 
 HERE = Path(__file__).parent
@@ -52,33 +52,6 @@ CASES = (
 QUICK = (CASES[1], CASES[4])
 
 
-@attrs.frozen
-class Seen:
-    """One server in one case in one round."""
-
-    cpu_ms: float
-    rate: float
-    p50: float
-    p95: float
-    p99: float
-    first: float
-    chunk_us: float
-    bad: int
-
-
-@attrs.define
-class Results:
-    """By case and server, a list of rounds; and each server's memory at the end."""
-
-    seen: dict[str, dict[str, list[Seen]]] = attrs.field(factory=dict)
-    memory: dict[str, float] = attrs.field(factory=dict)
-
-    def median(self, case: str, server: str, what: str) -> float | None:
-        """The median over the rounds, or None if that server was not in it."""
-        rounds = self.seen[case].get(server, [])
-        return statistics.median(getattr(one, what) for one in rounds) if rounds else None
-
-
 async def measure(peer: peers.Peer, case: Case, seconds: float) -> Seen:
     """Drive one server for so long."""
     target = Target.chat(
@@ -97,10 +70,10 @@ async def measure(peer: peers.Peer, case: Case, seconds: float) -> Seen:
 
 def _seen(load: Load, cpu_ms: float) -> Seen:
     millis, first = sorted(load.millis), sorted(load.first)
-    at = [millis[min(len(millis) - 1, len(millis) * share // 100)] for share in (50, 95, 99)]
+    p50, p95, p99 = (millis[min(len(millis) - 1, len(millis) * share // 100)] for share in (50, 95, 99))
     begun = first[len(first) // 2] if first else 0.0
-    chunk_us = (at[0] - begun) * 10 if first else 0.0  # 100 chunks, in microseconds
-    return Seen(cpu_ms, len(millis) / load.seconds, *at, begun, chunk_us, load.bad)
+    chunk_us = (p50 - begun) * 10 if first else 0.0  # 100 chunks, in microseconds
+    return Seen(cpu_ms, len(millis) / load.seconds, p50, p95, p99, begun, chunk_us, load.bad)
 
 
 def run(servers: Sequence[peers.Peer], cases: Sequence[Case], rounds: int, seconds: float) -> Results:
@@ -133,13 +106,13 @@ def all_servers(options: argparse.Namespace) -> Iterator[tuple[list[peers.Peer],
         direct = peers.Peer("direct", upstream.process.pid, upstream.port)
         found, missing = [direct], []
         found.append(stack.enter_context(peers.echo(folder)))
-        starts = {
-            "nginx": (options.nginx, lambda: peers.nginx(folder, upstream.port)),
-            "Gaud": (sys.executable, lambda: peers.gaud(folder, upstream.port, key)),
-            "Portkey": (options.portkey, lambda: peers.portkey(folder, upstream.port, Path(options.portkey))),
-            "LiteLLM": (options.litellm, lambda: peers.litellm(folder, upstream.port, options.litellm)),
-        }
-        for peer, (program, start) in starts.items():
+        starts: list[tuple[str, str, Callable[[], peers.Started]]] = [
+            ("nginx", options.nginx, lambda: peers.nginx(folder, upstream.port)),
+            ("Gaud", sys.executable, lambda: peers.gaud(folder, upstream.port, key)),
+            ("Portkey", options.portkey, lambda: peers.portkey(folder, upstream.port, Path(options.portkey))),
+            ("LiteLLM", options.litellm, lambda: peers.litellm(folder, upstream.port, options.litellm)),
+        ]
+        for peer, program, start in starts:
             if Path(program).exists():
                 found.append(stack.enter_context(start()))
             else:

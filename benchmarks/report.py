@@ -6,7 +6,8 @@ import datetime as dt
 import platform
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Protocol
+
+from benchmarks.results import Results
 
 __all__ = ["lines_of", "page", "plots"]
 
@@ -19,17 +20,6 @@ _CANNOT = (
     "and a database, so it checks and books nothing. Gaud checks a key, its three limits and two budgets, "
     "and books every call before it goes out and after it."
 )
-
-
-class Results(Protocol):
-    """What a run has found."""
-
-    seen: Mapping[str, Mapping[str, list]]  # type: ignore[type-arg]
-    memory: Mapping[str, float]
-
-    def median(self, case: str, server: str, what: str) -> float | None:
-        """A median over the rounds."""
-        ...
 
 
 def lines_of(case: str, results: Results) -> str:
@@ -76,6 +66,9 @@ def _table(case: str, results: Results) -> Iterator[str]:
     yield "| " + " | ".join(head) + " |"
     yield "|---" + "|---:" * (len(head) - 1) + "|"
     for server in results.seen[case]:
+        if results.median(case, server, "bad"):
+            yield f"| {server} | answers this with errors |" + " |" * (len(head) - 2)
+            continue
         cells = [server, *_cost(case, server, results), *_added(case, server, results, ("p50", "p95", "p99"))]
         if streams:
             cells += _added(case, server, results, ("first", "chunk_us"))
@@ -103,6 +96,8 @@ def _targets(results: Results) -> Iterator[str]:
     def ratio(case: str, what: str, above: str, below: str) -> str:
         if case not in results.seen:
             return "not in this run"
+        if results.median(case, above, "bad") or results.median(case, below, "bad"):
+            return "errors"
         a, b = results.median(case, above, what), results.median(case, below, what)
         return f"{a / b:.2f}" if a and b else "not in this run"
 
@@ -125,7 +120,7 @@ def plots(results: Results, folder: Path) -> None:
         values = {
             server: value
             for server in _COLOURS
-            if (value := results.median(case, server, "cpu_ms")) is not None
+            if (value := results.median(case, server, "cpu_ms")) and not results.median(case, server, "bad")
         }
         (folder / name).write_text(_bars(f"CPU per call, ms: {case}", values))
 

@@ -44,6 +44,7 @@ class World:
     gateway: ServedGateway
     kiro: ScriptedKiro
     upstream: ScriptedUpstream
+    folder: Path
 
     def ask(self, model: str = "claude-sonnet-4.5", messages: Any = None, **fields: Any) -> httpx.Response:
         """Make a call."""
@@ -77,7 +78,7 @@ def serve(tmp_path: Path) -> Serve:
             sections = {"kiro": {**urls, **(settings or {})}}
             sections |= {name: {**urls, **section} for name, section in (more or {}).items()}
             with ServedGateway(Kiro, sections, tmp_path, tokens=tokens) as gateway:
-                yield World(gateway, kiro, upstream)
+                yield World(gateway, kiro, upstream, tmp_path)
 
     return world
 

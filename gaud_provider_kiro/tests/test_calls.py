@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import json
+import sqlite3
 from typing import Any
 
 import pytest
 
 from gaud_core.testing import Answer, Seen
 
-from .conftest import Serve, World
+from .conftest import USERS, Serve, World
 from .conversations import PNG
 from .eventstream import event
 from .kiro import TAIL, ScriptedKiro, answer, calls, refusal, says
@@ -76,10 +77,28 @@ def test_the_quota_is_shown(world: World) -> None:
 
 def test_a_call_costs_nothing_more_and_says_that_its_tokens_are_estimates(world: World) -> None:
     """A subscription pays, and Kiro counts no tokens."""
-    usage = world.ask().json()["usage"]
+    got = world.ask()
+    usage = got.json()["usage"]
     assert (usage["estimated"], usage["units"], usage["context_usage_percentage"]) == (True, 0.25, 4.0)
+    world.gateway.usage_of(got)  # waits for the call's line in the log
     line = next(line for line in world.gateway.log if "gaud.calls" in line)
     assert "'estimated': True" in line
+
+
+@pytest.mark.parametrize("stream", [False, True])
+@pytest.mark.parametrize("endpoint", ["chat/completions", "messages", "responses"])
+def test_credits_are_in_the_books(world: World, endpoint: str, stream: bool) -> None:
+    """Whatever dialect the caller speaks."""
+    body = {"model": "kiro:auto", "stream": stream}
+    body |= {"input": "Hi"} if endpoint == "responses" else {"messages": USERS, "max_tokens": 100}
+    got = world.gateway.post(json.dumps(body).encode(), endpoint)
+    assert (got.status_code, "units" in got.text or endpoint == "chat/completions") == (200, True)
+    store = sqlite3.connect(next(world.folder.rglob("gaud.db")))
+    ((units, source, cost),) = store.execute(
+        "SELECT milliunits, cost_source, cost_nanos FROM calls"
+    ).fetchall()
+    store.close()
+    assert (units, source, cost) == (250, "subscription", 0)
 
 
 def test_what_cannot_be_said_is_named(world: World) -> None:
@@ -90,6 +109,10 @@ def test_what_cannot_be_said_is_named(world: World) -> None:
     strict = {"type": "function", "function": {"name": "look", "strict": True}}
     got = world.ask(messages=named, tools=[strict])
     assert got.headers["x-gaud-dropped"] == "messages[].name, tools[].function.strict"
+    strictly = {"x-gaud-strict": "1"}
+    body = world.gateway.body("Hi", "auto", temperature=0)
+    got = world.gateway.post(body, headers=strictly)
+    assert (got.status_code, got.json()["error"]["code"]) == (400, "fields_would_be_dropped")
     assert "x-gaud-dropped" not in world.ask(stream=True, max_tokens=10, stop="x").headers
 
 
@@ -213,3 +236,33 @@ def test_an_image_and_thinking_with_the_sdk(world: World) -> None:
     message = got.choices[0].message
     assert (message.content, message.reasoning_content) == ("A dog.", "a dog?")
     assert world.kiro.broken == []
+
+
+@pytest.mark.parametrize("stream", [False, True])
+def test_the_anthropic_sdk_drives_tools_in_a_loop(world: World, stream: bool) -> None:
+    """Over the bridge from Anthropic's dialect: both tools are called, their results sent, the text comes."""
+    anthropic = pytest.importorskip("anthropic")
+    world.kiro.answers = weather = Weather()
+    client = anthropic.Anthropic(base_url=str(world.gateway.http.base_url), api_key="test", max_retries=0)
+    function: Any = TOOL["function"]
+    tool = {"name": function["name"], "description": "Tells.", "input_schema": function["parameters"]}
+    asked: dict[str, Any] = {"model": "kiro:auto", "max_tokens": 1000, "tools": [tool]}
+    messages: list[Any] = [QUESTION]
+    for _ in range(3):
+        if stream:
+            with client.messages.stream(messages=messages, **asked) as events:
+                message = events.get_final_message()
+        else:
+            message = client.messages.create(messages=messages, **asked)
+        messages.append({"role": "assistant", "content": message.content})
+        uses = [block for block in message.content if block.type == "tool_use"]
+        if not uses:
+            break
+        assert {use.name for use in uses} == {function["name"]}
+        results = [
+            {"type": "tool_result", "tool_use_id": use.id, "content": f"dry in {use.input['city']}"}
+            for use in uses
+        ]
+        messages.append({"role": "user", "content": results})
+    assert [block.text for block in messages[-1]["content"]] == ["It is dry in Bern and dry in Rome."]
+    assert (weather.results, world.kiro.broken) == (["dry in Bern", "dry in Rome"], [])

@@ -4,17 +4,18 @@ from __future__ import annotations
 
 import asyncio
 import json
+import logging
 import sqlite3
 import stat
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 import attrs
 import pytest
 
-from gaud_core import Secret, Token, TokenFileError
-from gaud_provider_kiro import KiroSettings
+from gaud_core import Context, LoginNeeded, Secret, Token, TokenFileError
+from gaud_provider_kiro import Kiro, KiroSettings
 from gaud_provider_kiro.logins.accounts import other_programs, sources_of
 from gaud_provider_kiro.logins.database import DatabaseSource
 from gaud_provider_kiro.logins.files import FileSource
@@ -311,3 +312,20 @@ def test_the_settings_refuse_a_shortened_token() -> None:
     """In the configuration, where it was written."""
     with pytest.raises(Exception, match="shortened copy"):
         KiroSettings(refresh_token=Secret("aor-test-..."))
+
+
+def test_a_user_without_a_home(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """Containers have such; he has no logins of other programs, and everything else works."""
+
+    def nowhere() -> Path:
+        raise RuntimeError("Could not determine home directory.")
+
+    monkeypatch.setattr(Path, "home", nowhere)
+    context = Context("kiro", _never, _never, tmp_path, logging.getLogger("test"))
+    kiro = Kiro(KiroSettings(ide_login=True), context)
+    with pytest.raises(LoginNeeded, match="no login where"):
+        asyncio.run(kiro.token())
+
+
+def _never(*_: object) -> NoReturn:
+    raise AssertionError("nobody is asked")

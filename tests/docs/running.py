@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import re
+import signal
 import subprocess
 import sys
 import time
@@ -24,6 +25,7 @@ _SAME = (
     (r"http://(127\.0\.0\.1|localhost):\d+|\b127\.0\.0\.1:\d+", "ADDRESS"),
     (r"--port \d+", "--port N"),
     (r"req_[0-9a-f]{24}", "req_ID"),
+    (r"\b[0-9a-f]{16}\b", "VERSION"),
     (r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?(Z|\+00:00)", "TIME"),
     (r"\b\d+(\.\d+)? s\b", "N s"),
     (r"ms=[\d.]+", "ms=N"),
@@ -102,6 +104,12 @@ class Gaud:
 
     def __exit__(self, *_: object) -> None:
         self.stop()
+
+    def reconfigure(self, toml: str, until: str) -> None:
+        """Give it another file, have it look at once, and wait until it has said something."""
+        (self.folder / "llm-proxy.toml").write_text(toml, encoding="utf-8")
+        self._process.send_signal(signal.SIGHUP)
+        self.wait_for(until)
 
     def end(self) -> None:
         """Tell it to end, and do not wait."""

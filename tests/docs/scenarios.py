@@ -76,6 +76,7 @@ def play(folder: Path) -> Told:
         _requests(main, told)
         _people(main, told)
         _failures(main, upstream, told)
+        _changes(main)
         for output in outputs:
             told.hear(output.result())
         for gaud in gauds:
@@ -224,6 +225,14 @@ def _failures(gaud: Gaud, upstream: ScriptedUpstream, told: Told) -> None:
         told.see(gaud.chat())
     told.see(gaud.ask("GET", "/health"))
     told.see(gaud.ask("GET", "/health", key=None))
+
+
+def _changes(gaud: Gaud) -> None:
+    """Change the configuration, break it, and mend it."""
+    good = (gaud.folder / "llm-proxy.toml").read_text(encoding="utf-8") + "[breaker]\nopen_secs = 60\n"
+    gaud.reconfigure(good, "configuration applied")
+    gaud.reconfigure(good + '[logging]\nlevel = "loud"\n', "is refused")
+    gaud.reconfigure(good, "is good again")
 
 
 def _commands(folder: Path, main: Gaud) -> list[tuple[Path, str] | tuple[Path, str, str, str]]:

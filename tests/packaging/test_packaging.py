@@ -94,7 +94,6 @@ def checkout(tmp_path_factory: pytest.TempPathFactory) -> Path:
     [
         pytest.param(["."], {}, id="gaud"),
         pytest.param([".[litellm]"], {"litellm": "LiteLLM"}, id="gaud-litellm"),
-        pytest.param([".[kiro]"], {"kiro": "Kiro"}, id="gaud-kiro"),
         pytest.param([".[all]"], PROVIDERS, id="gaud-all"),
         pytest.param(["./gaud_core"], {}, id="core"),
         pytest.param(

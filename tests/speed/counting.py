@@ -23,7 +23,7 @@ _CALLS = 25
 
 
 class _Counter:
-    """Counts calls that code of the gateway and its server makes; clients and the event loop are left out."""
+    """Counts the calls in code of the gateway and its server; clients and event loop are left out."""
 
     def __init__(self) -> None:
         self.count = 0

@@ -12,7 +12,7 @@ MOST = 1.10
 
 
 def test_work_per_call_has_not_grown() -> None:
-    """At most a tenth more than when last looked at; `python -m tests.speed.counting` after a good reason."""
+    """At most a tenth more than at the last look; after a good reason, `python -m tests.speed.counting`."""
     baseline = json.loads(BASELINE.read_text()).get(VERSION)
     if baseline is None:
         pytest.skip(f"nobody has counted with Python {VERSION} yet")

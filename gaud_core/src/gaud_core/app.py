@@ -7,9 +7,9 @@ import logging
 import os
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, MutableMapping, Sequence
 from contextlib import asynccontextmanager
-from functools import partial
 from typing import Any
 
+import attrs
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
 from starlette.middleware import Middleware
@@ -59,17 +59,12 @@ def create_app(
     found = discover(os.environ) if plugins is None else plugins
     opened = _open(config) if store is None else store
     gateway = Gateway(config, found, opened, strict=is_strict(os.environ))
-    counted = meter or Meter()
-    dashboard = Dashboard(gateway, opened)
-    pages = [Route("/ui", dashboard), Route("/ui/{rest:path}", dashboard)]
+    parts = _Parts(gateway, opened, meter or Meter(), Dashboard(gateway, opened))
     app = Starlette(
-        routes=[*_routes(gateway, opened, counted), *pages],
-        middleware=[
-            Middleware(Exchanges, meter=counted, calls=_calls()),
-            Middleware(LiveCORS, gateway=gateway),
-        ],
+        routes=list(parts.routes()),
+        middleware=list(parts.middleware()),
         exception_handlers={ApiError: _api_error, HTTPException: _http_error},
-        lifespan=partial(_running, gateway, dashboard, counted, opened),
+        lifespan=parts.lifespan,
     )
     app.router.redirect_slashes = False  # a redirect would make clients repeat their POST elsewhere
     gateway.preparing.append(lambda config: mask_too(config.secrets()))
@@ -79,21 +74,55 @@ def create_app(
     return app
 
 
-@asynccontextmanager
-async def _running(
-    gateway: Gateway, dashboard: Dashboard, counted: Meter, opened: Store, app: Starlette
-) -> AsyncIterator[None]:
-    """Start what serves, and stop it in the opposite order."""
-    await gateway.start()
-    publishing = asyncio.create_task(keep_published(counted))
-    try:
-        yield
-    finally:
-        publishing.cancel()
-        counted.publish()
-        await dashboard.stop()
-        await gateway.stop()
-        opened.close()
+@attrs.frozen
+class _Parts:
+    """What the application is made of."""
+
+    gateway: Gateway
+    store: Store
+    meter: Meter
+    dashboard: Dashboard
+
+    @asynccontextmanager
+    async def lifespan(self, app: Starlette) -> AsyncIterator[None]:
+        """Start everything, and stop it in the other order."""
+        await self.gateway.start()
+        publishing = asyncio.create_task(keep_published(self.meter))
+        try:
+            yield
+        finally:
+            publishing.cancel()
+            self.meter.publish()
+            await self.dashboard.stop()
+            await self.gateway.stop()
+            self.store.close()
+
+    def routes(self) -> Sequence[BaseRoute]:
+        """Give every path that is served."""
+        gateway = self.gateway
+        administrator = _administrator(gateway)
+        desk = Desk(People(self.store), self.store, administrator, gateway_settings=gateway.desk)
+        return [
+            *_both([(one, CallRoute(gateway, one), ["POST"]) for one in _JSON]),
+            *_both([(one, FormRoute(gateway, one), ["POST"]) for one in sorted(FORMS)]),
+            *_both([(one.path, ObjectRoute(gateway, one), one.methods) for one in OBJECT_ROUTES]),
+            *_both([("models", list_models(gateway), ["GET"]), ("realtime", realtime, _ALL_METHODS)]),
+            *_both([("models/{model:path}", retrieve_model(gateway), ["GET"])]),
+            Route("/health", health(gateway)),
+            Route("/metrics", metrics_page(gateway, self.meter)),
+            Route("/", front(front_door(gateway))),
+            *admin_routes(desk),
+            Route("/ui", self.dashboard),
+            Route("/ui/{rest:path}", self.dashboard),
+        ]
+
+    def middleware(self) -> Sequence[Middleware]:
+        """Give what stands around every path, the outermost first."""
+        calls = {f"{prefix}{endpoint}": endpoint for endpoint in ENDPOINTS for prefix in ("/v1/", "/")}
+        return [
+            Middleware(Exchanges, meter=self.meter, calls=calls),
+            Middleware(LiveCORS, gateway=self.gateway),
+        ]
 
 
 def _open(config: Config) -> Store:
@@ -102,20 +131,6 @@ def _open(config: Config) -> Store:
     if config.auth.enabled and bootstrap(opened, config) is not None:
         log.warning("an administrator's key was made that nobody has seen: make one with `gaud keys create`")
     return opened
-
-
-def _routes(gateway: Gateway, store: Store, meter: Meter) -> Sequence[BaseRoute]:
-    return [
-        *_both([(one, CallRoute(gateway, one), ["POST"]) for one in _JSON]),
-        *_both([(one, FormRoute(gateway, one), ["POST"]) for one in sorted(FORMS)]),
-        *_both([(one.path, ObjectRoute(gateway, one), one.methods) for one in OBJECT_ROUTES]),
-        *_both([("models", list_models(gateway), ["GET"]), ("realtime", realtime, _ALL_METHODS)]),
-        *_both([("models/{model:path}", retrieve_model(gateway), ["GET"])]),
-        Route("/health", health(gateway)),
-        Route("/metrics", metrics_page(gateway, meter)),
-        Route("/", front(front_door(gateway))),
-        *admin_routes(Desk(People(store), store, _administrator(gateway), gateway_settings=gateway.desk)),
-    ]
 
 
 def _both(served: Sequence[tuple[str, Any, Sequence[str]]]) -> Iterator[BaseRoute]:
@@ -132,11 +147,6 @@ def _administrator(gateway: Gateway) -> Callable[[MutableMapping[str, Any]], Awa
         return await gateway.door.administrator(scope)
 
     return administrator
-
-
-def _calls() -> dict[str, str]:
-    """Give the endpoint of each path that is a call, for the metrics."""
-    return {f"{prefix}{endpoint}": endpoint for endpoint in ENDPOINTS for prefix in ("/v1/", "/")}
 
 
 async def _api_error(request: Request, error: Exception) -> Response:

@@ -190,6 +190,7 @@ def test_the_key_does_not_stay_when_it_is_no_longer_wanted(connect: Connect, set
     connect("claude-code", "--yes", "--write-key")
     connect("claude-code", "--yes")
     assert KEY not in settings.read_text()
+    assert stat.S_IMODE(settings.stat().st_mode) == 0o644
 
 
 def test_two_files_of_one_client(connect: Connect, home: Path) -> None:
@@ -215,7 +216,7 @@ def test_a_person_is_asked(
     connect: Connect, home: Path, monkeypatch: pytest.MonkeyPatch, typed: str, written: bool
 ) -> None:
     """Only a yes writes."""
-    monkeypatch.setattr("gaud_core.cli.connect._sees_a_person", lambda: True)
+    monkeypatch.setattr("gaud_core.cli.connect.sees_a_person", lambda: True)
     monkeypatch.setattr("click.termui.visible_prompt_func", lambda _: typed.strip() or _end())
     ran = connect("codex")
     assert (home / ".codex/config.toml").exists() is written
@@ -224,6 +225,22 @@ def test_a_person_is_asked(
 
 def _end() -> str:
     raise EOFError
+
+
+def test_a_person_is_asked_for_the_key(connect: Connect, home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What is typed is not shown, and not kept."""
+    monkeypatch.setattr("gaud_core.cli.reach.sees_a_person", lambda: True)
+    monkeypatch.setattr("click.termui.hidden_prompt_func", lambda _: KEY)
+    ran = connect("codex", "--yes", GAUD_KEY="")
+    assert (ran.code, ran.err) == (0, "")
+    assert KEY not in (home / ".codex/config.toml").read_text() + ran.out
+
+
+def test_a_named_model_needs_no_gateway(connect: Connect, home: Path) -> None:
+    """It may be started later; what is wrong now is told."""
+    ran = connect("codex", "--yes", "--model", "x", GAUD_URL="http://127.0.0.1:1")
+    assert "Not checked: Nothing that speaks HTTP answers" in ran.err
+    assert 'model = "x"' in (home / ".codex/config.toml").read_text()
 
 
 def test_another_folder_of_the_client(connect: Connect, tmp_path: Path) -> None:

@@ -6,7 +6,7 @@ import json
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from gaud_core.cli.clients.jsonc import BrokenJSON, merged, parsed
@@ -48,6 +48,7 @@ def joined(before: Any, content: Any) -> Any:
     return before | {key: joined(before.get(key), value) for key, value in content.items()}
 
 
+@settings(max_examples=50, deadline=None)
 @given(OBJECTS.flatmap(written), GAPS, OBJECTS)
 def test_a_merge_gives_both(text: str, gap: str, content: dict[str, Any]) -> None:
     """Whatever stands there, and however it is written, it is there afterwards, and so is what was added."""
@@ -55,6 +56,7 @@ def test_a_merge_gives_both(text: str, gap: str, content: dict[str, Any]) -> Non
     assert parsed(merged(gap + text, content)) == joined(before, content)
 
 
+@settings(max_examples=50, deadline=None)
 @given(OBJECTS.flatmap(written), OBJECTS)
 def test_comments_stay(text: str, content: dict[str, Any]) -> None:
     """A merge only inserts where no member is changed: the text is what is left without the insertions."""
@@ -63,6 +65,7 @@ def test_comments_stay(text: str, content: dict[str, Any]) -> None:
     assert all(sign in rest for sign in text)
 
 
+@settings(max_examples=50, deadline=None)
 @given(OBJECTS.flatmap(written), OBJECTS)
 def test_a_second_merge_changes_nothing(text: str, content: dict[str, Any]) -> None:
     """Connecting twice is connecting once."""
@@ -70,6 +73,7 @@ def test_a_second_merge_changes_nothing(text: str, content: dict[str, Any]) -> N
     assert merged(once, content) == once
 
 
+@settings(max_examples=50, deadline=None)
 @given(st.text('{}[]:,"\\/* \nabc1truenull', max_size=40))
 def test_any_text_is_read_or_refused(text: str) -> None:
     """Nothing but BrokenJSON is raised, and what the standard library reads is read alike."""

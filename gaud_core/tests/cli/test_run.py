@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
+import attrs
 import pytest
 
 from gaud_core.testing import Answer, ScriptedUpstream, Seen
@@ -25,7 +26,7 @@ MODELS = [
     {"id": "litellm:gpt-4o", "max_input_tokens": 64000},
     {"id": "litellm:other"},
 ]
-SHOW = "import json, os, sys; print(json.dumps([sys.argv[1:], dict(os.environ)]))"
+SHOW = "import json, os, sys; print(json.dumps([sys.argv[1:], dict(os.environ)])); sys.exit(7)"
 CALLS = Callable[..., Any]
 
 
@@ -55,60 +56,99 @@ def programs(tmp_path: Path, environ: dict[str, str]) -> Path:
     return folder
 
 
+@attrs.frozen
+class Became:
+    """What the process would have become."""
+
+    program: str
+    arguments: list[str]
+    environ: dict[str, str]
+
+
 @pytest.fixture
-def start(folder: Path, environ: dict[str, str], programs: Path, gateway: ScriptedUpstream) -> CALLS:
-    """Run `gaud run` in a process of its own, since it becomes another program."""
+def given(programs: Path, gateway: ScriptedUpstream) -> dict[str, str]:
+    """The variables of somebody who is set up."""
+    return {"GAUD_URL": gateway.url, "GAUD_KEY": KEY, "PATH": f"{programs}:{os.environ['PATH']}"}
+
+
+@pytest.fixture
+def became(monkeypatch: pytest.MonkeyPatch) -> list[Became]:
+    """What `os.execve` was called with, in the place of the call."""
+    seen: list[Became] = []
+
+    def become(program: str, arguments: list[str], environ: dict[str, str]) -> None:
+        seen.append(Became(program, arguments[1:], environ))
+
+    monkeypatch.setattr(os, "execve", become)
+    return seen
+
+
+@pytest.fixture
+def start(gaud: Run, given: dict[str, str], became: list[Became]) -> CALLS:
+    """Run `gaud run` as far as the moment in which it becomes the client."""
 
     def run(*words: str, **variables: str) -> Ran:
-        given = {"GAUD_URL": gateway.url, "GAUD_KEY": KEY, "PATH": f"{programs}:{os.environ['PATH']}"}
-        done = subprocess.run(
-            [sys.executable, "-m", "gaud_core", "run", *words],
-            cwd=folder,
-            env={**environ, **given, **variables},
-            stdin=subprocess.DEVNULL,
-            capture_output=True,
-            text=True,
-            check=False,
-            timeout=60,
-        )
-        return Ran(done.returncode, done.stdout, done.stderr)
+        return gaud("run", *words, **{**given, **variables})
 
     return run
 
 
-def test_an_agent_is_started(start: CALLS, gateway: ScriptedUpstream) -> None:
-    """The variables are set, the rival is gone, and what stands after -- arrives as it was."""
-    ran = start("claude-code", "--", "-p", "a b", "--model", "x", ANTHROPIC_API_KEY="sk-test-other")
-    arguments, environ = json.loads(ran.out)
-    assert (ran.code, ran.err, arguments) == (0, "", ["-p", "a b", "--model", "x"])
+def test_a_process_becomes_the_client(folder: Path, environ: dict[str, str], given: dict[str, str]) -> None:
+    """What stands after -- arrives as it was, and the exit code is the client's."""
+    words = ["run", "claude-code", "--", "-p", "a b", "--model", "x"]
+    done = subprocess.run(
+        [sys.executable, "-m", "gaud_core", *words],
+        cwd=folder,
+        env={**environ, **given},
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=60,
+    )
+    arguments, variables = json.loads(done.stdout)
+    assert (done.returncode, done.stderr, arguments) == (7, "", ["-p", "a b", "--model", "x"])
+    assert variables["ANTHROPIC_AUTH_TOKEN"] == KEY
+
+
+def test_an_agent_is_started(start: CALLS, gateway: ScriptedUpstream, became: list[Became]) -> None:
+    """The variables are set, the rival is gone, and the model is the first that chats."""
+    assert start("claude-code", ANTHROPIC_API_KEY="sk-test-other").code == 0
+    environ = became[0].environ
     assert environ["ANTHROPIC_BASE_URL"] == gateway.url
     assert environ["ANTHROPIC_AUTH_TOKEN"] == KEY
     assert environ["ANTHROPIC_MODEL"] == "litellm:gpt-4o"
     assert "ANTHROPIC_API_KEY" not in environ
 
 
-def test_a_client_without_variables_gets_arguments(start: CALLS, gateway: ScriptedUpstream) -> None:
+def test_a_client_without_variables_gets_arguments(
+    start: CALLS, gateway: ScriptedUpstream, became: list[Became]
+) -> None:
     """Codex knows no variable for the address; the key is not among its arguments."""
-    ran = start("codex", "--model", "litellm:mine", "--", "exec", "hi")
-    arguments, environ = json.loads(ran.out)
+    start("codex", "--model", "litellm:mine", "--", "exec", "hi")
+    arguments = became[0].arguments
     assert arguments[-2:] == ["exec", "hi"]
     assert 'model="litellm:mine"' in arguments
     assert f'model_providers.gaud.base_url="{gateway.url}/v1"' in arguments
     assert KEY not in " ".join(arguments)
-    assert environ["GAUD_KEY"] == KEY
+    assert became[0].environ["GAUD_KEY"] == KEY
 
 
-def test_a_library_starts_any_program(start: CALLS, gateway: ScriptedUpstream) -> None:
+def test_a_library_starts_any_program(start: CALLS, gateway: ScriptedUpstream, became: list[Became]) -> None:
     """The first word is the program; a key of the command line comes before the variable."""
-    ran = start("openai", "--key", KEY, "--", "anything", "--flag", GAUD_KEY="sk-prx-test-wrong")
-    arguments, environ = json.loads(ran.out)
-    assert arguments == ["--flag"]
-    assert (environ["OPENAI_BASE_URL"], environ["OPENAI_API_KEY"]) == (f"{gateway.url}/v1", KEY)
+    start("openai", "--key", KEY, "--", "anything", "--flag", GAUD_KEY="sk-prx-test-wrong")
+    assert Path(became[0].program).name == "anything"
+    assert became[0].arguments == ["--flag"]
+    assert became[0].environ["OPENAI_BASE_URL"] == f"{gateway.url}/v1"
+    assert became[0].environ["OPENAI_API_KEY"] == KEY
 
 
-def test_the_exit_code_is_the_clients(start: CALLS) -> None:
-    """Gaud is not in between."""
-    assert start("openai", "--", "sh", "-c", "exit 7").code == 7
+def test_what_cannot_be_started_is_told(gaud: Run, given: dict[str, str], programs: Path) -> None:
+    """The system's own reason, without a traceback."""
+    (programs / "codex").write_text("\x7fELF no program")
+    ran = gaud("run", "codex", **given)
+    assert ran.code == 1
+    assert "cannot be started: " in ran.err
 
 
 @pytest.mark.parametrize(
@@ -156,11 +196,13 @@ def test_a_gateway_without_models_is_told(start: CALLS) -> None:
         assert start("codex", "--model", "x", GAUD_URL=empty.url).code == 0
 
 
-def test_the_address_is_that_of_the_configuration(start: CALLS, gateway: ScriptedUpstream) -> None:
+def test_the_address_is_that_of_the_configuration(
+    start: CALLS, gateway: ScriptedUpstream, became: list[Became]
+) -> None:
     """Without --url and GAUD_URL it is where Gaud would listen."""
     port = gateway.url.rpartition(":")[2]
-    ran = start("openai", "--", "anything", GAUD_URL="", GAUD_SERVER_PORT=port, GAUD_SERVER_HOST="0.0.0.0")
-    assert json.loads(ran.out)[1]["OPENAI_BASE_URL"] == f"http://127.0.0.1:{port}/v1"
+    start("openai", "--", "anything", GAUD_URL="", GAUD_SERVER_PORT=port, GAUD_SERVER_HOST="0.0.0.0")
+    assert became[0].environ["OPENAI_BASE_URL"] == f"http://127.0.0.1:{port}/v1"
 
 
 def test_help_is_not_the_clients(gaud: Run) -> None:

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 import yaml
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from gaud_core.cli.clients.yaml_lines import UnclearYAML, with_block
@@ -29,18 +29,21 @@ def read(text: str) -> Any:
     return yaml.safe_load(text)
 
 
+@settings(max_examples=30, deadline=None)
 @given(TABLES)
 def test_members_are_added_to_a_mapping(table: dict[str, Any]) -> None:
     """All that was there is there, in whatever way a library writes it."""
     assert read(with_block(yaml.safe_dump(table) if table else "", ITEM)) == table | ITEM
 
 
+@settings(max_examples=30, deadline=None)
 @given(st.lists(TABLES.filter(bool), min_size=1, max_size=3))
 def test_an_item_is_added_to_a_list(items: list[dict[str, Any]]) -> None:
     """The same for a file that is one list."""
     assert read(with_block(yaml.safe_dump(items), ITEM, "-")) == [*items, ITEM]
 
 
+@settings(max_examples=30, deadline=None)
 @given(TABLES, st.lists(TABLES.filter(bool), min_size=1, max_size=3), st.booleans())
 def test_an_item_is_added_below_a_name(table: dict[str, Any], items: list[Any], indented: bool) -> None:
     """The first of the list, at the indent that its other items have."""
@@ -51,6 +54,7 @@ def test_an_item_is_added_below_a_name(table: dict[str, Any], items: list[Any], 
     assert read(with_block(text, ITEM, "models")) == {**table, "models": [ITEM, *items]}
 
 
+@settings(max_examples=30, deadline=None)
 @given(st.text("ab:- #|>'\"[]{}\n\t", max_size=60), st.sampled_from(["", "-", "models"]))
 def test_any_file_is_kept_or_refused(text: str, under: str) -> None:
     """Where the result is written at all, YAML reads it, and reads what it read before."""

@@ -38,7 +38,8 @@ def test_an_empty_config_needs_no_file() -> None:
 def test_only_address_and_places_of_data_wait_for_a_restart() -> None:
     """Everything else promises to apply live."""
     waiting = {f"{name}.{o.name}" for name, cls in SECTIONS.items() for o in describe(cls) if not o.live}
-    assert waiting == {"server.host", "server.port", "data.dir", "database.path", "database.url"}
+    server = {"server.host", "server.port", "server.workers"}
+    assert waiting == server | {"data.dir", "database.path", "database.url"}
 
 
 def test_file_and_environment_come_together_with_their_origins(config_of: Any) -> None:

@@ -213,7 +213,7 @@ ENDINGS: dict[str, tuple[Any, bool, tuple[Any, ...]]] = {
         (502, "upstream_broke_off", 5, 7, COST, "priced"),
     ),
     "no [DONE]": (Answer.stream([HELLO, FINISH, TOLD]), True, (200, None, 5, 7, COST, "priced")),
-    "long": (Answer.json(LONG), False, (200, None, None, None, WORST, "estimated")),
+    "long": (Answer.json(LONG), False, (200, None, 5, 7, COST, "priced")),
     "long and cut": (
         Answer.short(LONG[:-9], len(LONG)),
         False,
@@ -222,7 +222,7 @@ ENDINGS: dict[str, tuple[Any, bool, tuple[Any, ...]]] = {
     "long with a cost": (
         Answer.json(LONG, headers={"x-acme-cost": "0.5"}),
         False,
-        (200, None, None, None, 500_000_000, "provider"),
+        (200, None, 5, 7, 500_000_000, "provider"),
     ),
     "compressed": (
         Answer.json(gzip.compress(json.dumps({"usage": USAGE}).encode()), headers=PACKED),

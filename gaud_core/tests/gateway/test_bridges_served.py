@@ -13,6 +13,7 @@ from gaud_core.config import Routing
 from gaud_core.testing import (
     Answer,
     ScriptedUpstream,
+    chat_chunks,
     chat_completion,
     chat_error_stream,
     chat_strange_stream,
@@ -21,6 +22,7 @@ from gaud_core.testing import (
 )
 
 from .books import only
+from .guests import Speaker
 from .support import Acme, AcmeSettings, Served, Starter
 from .wire import Answered, HeaderLines, post
 
@@ -30,6 +32,7 @@ ASKED: dict[str, JSON] = {
     "responses": {"input": "Hi"},
 }
 ENDPOINTS = list(ASKED)
+DELTAS = ("content_block_delta", "response.output_text.delta")
 LOST: dict[str, JSON] = {"messages": {"top_k": 5}, "responses": {"max_tool_calls": 2}}
 
 
@@ -83,6 +86,45 @@ def test_a_stream_crosses(gaud: Served, upstream: ScriptedUpstream, endpoint: st
     assert events(answered)[-1]["type"] == last
     assert b"[DONE]" not in answered.body
     assert upstream.wait_call().json["stream_options"] == {"include_usage": True}
+
+
+@pytest.mark.parametrize("size", [1, 7, 1000])
+@pytest.mark.parametrize("endpoint", ENDPOINTS)
+def test_a_stream_cut_anywhere_crosses_alike(
+    gaud: Served, upstream: ScriptedUpstream, endpoint: str, size: int
+) -> None:
+    """Wherever the upstream cuts its bytes, inside of characters too, the same text arrives."""
+    whole = b"".join(chat_chunks(["grü", "ße 😀"]))
+    upstream.add(Answer.stream([whole[at : at + size] for at in range(0, len(whole), size)]))
+    told = events(ask(gaud, endpoint, stream=True))
+    pieces = [event["delta"] for event in told if event["type"] in DELTAS]
+    assert [piece["text"] if isinstance(piece, dict) else piece for piece in pieces] == ["grü", "ße 😀"]
+
+
+@pytest.mark.parametrize("endpoint", ENDPOINTS)
+def test_an_upstream_that_does_not_stream(gaud: Served, upstream: ScriptedUpstream, endpoint: str) -> None:
+    """Its whole answer becomes the stream that was asked for."""
+    upstream.add(chat_completion("Hello!"))
+    answered = ask(gaud, endpoint, stream=True)
+    assert answered.header("content-type") == "text/event-stream; charset=utf-8"
+    assert [event["type"] for event in events(answered)][-1] in {"message_stop", "response.completed"}
+
+
+@pytest.mark.parametrize("stream", [False, True])
+@pytest.mark.parametrize("endpoint", ENDPOINTS)
+def test_a_provider_that_only_knows_events(serve: Starter, endpoint: str, stream: bool) -> None:
+    """A `ChatProvider` is called in every dialect, without a line of its own for that."""
+    gaud = serve(Speaker)
+    answered = ask(gaud, endpoint, model="speaker:short", stream=stream)
+    last = events(answered)[-1] if stream else answered.json
+    if endpoint == "responses":
+        response = last["response"] if stream else last
+        assert (response["status"], response["usage"]["total_tokens"]) == ("incomplete", 5)
+        assert response["output"][0]["content"][0]["text"] == "Hello wörld"
+    else:
+        told = events(answered)[-2] if stream else last
+        reason = told["delta"]["stop_reason"] if stream else told["stop_reason"]
+        assert (reason, told["usage"]["output_tokens"]) == ("max_tokens", 2)
 
 
 @pytest.mark.parametrize("stream", [False, True])

@@ -15,18 +15,20 @@ import httpx
 import pytest
 import uvicorn
 
+from gaud_core import HTTPProvider, Model
 from gaud_core.app import create_app
 from gaud_core.config import SECTIONS, load_config
-from gaud_core.gateway.plugins import settings_of
+from gaud_core.gateway.plugins import Plugin, settings_of
 from gaud_core.observe.logs import set_up_logging
 from gaud_core.settings import describe
+from gaud_core.testing import ScriptedUpstream, Signal, chat_stream
 
-from .support import PLUGIN, TOY
+from .support import PLUGIN, TOY, Toy, ToySettings
 
 KEY = "sk-prx-test-key"
 HEADERS = {"authorization": f"Bearer {KEY}"}
 WAIT_FOR_RESTART = {
-    *("server.host", "server.port", "data.dir", "database.path", "database.url"),
+    *("server.host", "server.port", "server.workers", "data.dir", "database.path", "database.url"),
 }
 
 
@@ -34,6 +36,26 @@ def test_what_waits_for_a_restart() -> None:
     """Every other setting of Gaud applies at once."""
     fixed = {f"{name}.{o.name}" for name, cls in SECTIONS.items() for o in describe(cls) if not o.live}
     assert fixed == WAIT_FOR_RESTART
+
+
+class Far(HTTPProvider[ToySettings]):
+    """A provider with a network."""
+
+    name = "far"
+
+    async def models(self) -> list[Model]:
+        """One."""
+        return [Model("one")]
+
+
+PLUGINS = [PLUGIN, Plugin("far", "gaud-far", "1.0", Far)]
+
+
+@pytest.fixture
+def upstream() -> Iterator[ScriptedUpstream]:
+    """What `far` speaks to."""
+    with ScriptedUpstream.in_thread() as server:
+        yield server
 
 
 @pytest.fixture
@@ -44,7 +66,8 @@ def gaud(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[httpx.Clie
     environ = {"GAUD_DATA_DIR": str(tmp_path / "data"), "GAUD_PLUGINS": "none"}
     for name, value in environ.items():
         monkeypatch.setenv(name, value)
-    app = create_app(load_config(path, environ, settings_of([PLUGIN], environ).schemas), plugins=[PLUGIN])
+    Toy.alive.clear()
+    app = create_app(load_config(path, environ, settings_of(PLUGINS, environ).schemas), plugins=PLUGINS)
     with _served(app) as port, httpx.Client(base_url=f"http://127.0.0.1:{port}", headers=HEADERS) as client:
         yield client
 
@@ -101,6 +124,38 @@ def test_each_reader_has_the_new_values(gaud: httpx.Client) -> None:
     _set(gaud, auth__enabled="true")
     assert anybody.get("/v1/models").status_code == 401
     anybody.close()
+
+
+def test_a_call_that_is_still_being_sent(gaud: httpx.Client) -> None:
+    """A request whose body comes while the settings change is served by the new instance."""
+    body = b'{"model": "toy:one", "messages": []}'
+    head = f"POST /v1/chat/completions HTTP/1.1\r\nhost: x\r\nx-api-key: {KEY}\r\nconnection: close\r\n"
+    with socket.create_connection((gaud.base_url.host, gaud.base_url.port or 0), timeout=10) as raw:
+        raw.sendall(f"{head}content-length: {len(body)}\r\n\r\n".encode() + body[:9])
+        assert gaud.get("/health").status_code == 200  # so it has been read by now
+        _set(gaud, providers__toy__url="http://b")
+        assert [toy.settings.url for toy in Toy.alive] == ["http://b"]
+        raw.sendall(body[9:])
+        assert raw.makefile("rb").read().endswith(b'"http://b"')
+
+
+def test_streams_end_on_what_they_began_with(gaud: httpx.Client, upstream: ScriptedUpstream) -> None:
+    """A whole stream by default; after `server.drain_secs` an error event, and never a clean end."""
+    for drain_secs, ends_well in ((600, True), (0, False)):
+        gate = Signal()
+        upstream.add(chat_stream(("one", "two"), gates=[gate]))
+        _set(gaud, providers__far__url=upstream.url, server__drain_secs=drain_secs)
+        body = {"model": "far:one", "messages": [], "stream": True}
+        with gaud.stream("POST", "/v1/chat/completions", json=body) as answer:
+            pieces = answer.iter_bytes()
+            got = next(pieces)
+            _set(gaud, providers__far__timeout_secs=100 + drain_secs)
+            if ends_well:
+                gate.set()
+            got += b"".join(pieces)
+            gate.set()
+        assert got.endswith(b"data: [DONE]\n\n") is ends_well
+        assert (b'"error"' in got) is not ends_well
 
 
 def test_the_log_takes_level_shape_and_secrets(

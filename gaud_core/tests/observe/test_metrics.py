@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
-from typing import Any
 
 import pytest
 
@@ -14,8 +13,8 @@ from gaud_core.observe.metrics.board import Snapshot
 from gaud_core.observe.metrics.text import rendered, series
 
 
-def _ended(status: int = 200, model: str = "m", fields: Mapping[str, Any] | None = None) -> Exchange:
-    return Exchange(status=status, model=model, cost_nanos=5, fields={"provider": "acme", **(fields or {})})
+def _ended(model: str = "m", fields: Mapping[str, object] | None = None) -> Exchange:
+    return Exchange(status=200, model=model, cost_nanos=5, fields={"provider": "acme", **(fields or {})})
 
 
 def test_workers_add_up() -> None:

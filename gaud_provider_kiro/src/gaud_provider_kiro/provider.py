@@ -64,9 +64,10 @@ class Kiro(LoginProvider[KiroSettings], ChatProvider[KiroSettings]):
         super().__init__(settings, ctx)
         seconds = settings.timeout_secs
         self.hosts = Hosts(settings, machine_id(settings.machine_id, ctx.name, ctx.data_dir))
-        self._sources = sources_of(settings, ctx.name, Path.home())
+        self._sources = sources_of(settings, ctx.name, _home())
         self._key = None if self._sources or settings.api_key is None else Token(settings.api_key)
         self._catalog, self._allowances, self._trouble = Catalog(), Allowances(), ""
+        self._region = self.hosts.region(Login())
         self._timeouts = Timeouts(first_byte=seconds, idle=seconds, total=seconds)
         self._service = Service(ctx, self.hosts, is_key=self._key is not None)
 
@@ -97,7 +98,7 @@ class Kiro(LoginProvider[KiroSettings], ChatProvider[KiroSettings]):
     async def take_over(self, screen: Screen) -> Token:
         """Take the login of the Kiro IDE or of kiro-cli."""
         self._refuse_useless_login()
-        for source in other_programs(self.settings, Path.home()):
+        for source in other_programs(self.settings, _home()):
             try:
                 token = await asyncio.to_thread(source.read)
             except TokenFileError as error:
@@ -121,20 +122,18 @@ class Kiro(LoginProvider[KiroSettings], ChatProvider[KiroSettings]):
             await self._borrowed.look()
         return await super().token(refused=refused)
 
-    async def send(self, call: Call) -> Reply:
-        """Answer, and name what of the request could not be said to Kiro."""
+    def dropped(self, call: Call) -> Sequence[str]:
+        """Name what Kiro has no word for."""
         from gaud_provider_kiro.openai import dropped_from
 
-        reply = await super().send(call)
-        if dropped := dropped_from(call.body.json()):
-            return attrs.evolve(reply, headers=(*reply.headers, ("x-gaud-dropped", ", ".join(dropped))))
-        return reply
+        return dropped_from(call.body.json())
 
     async def chat(self, call: Call) -> AsyncGenerator[Event, None]:
         """Translate the call, send it, and translate the answer event by event."""
         dialog = self._dialog(self._catalog, self._allowances.wait_secs(self.clock()))
 
         async def once(token: Token) -> Reply:
+            self._region = self.hosts.region(Login.of(token))
             return await dialog.ask(call, token)
 
         try:
@@ -182,8 +181,7 @@ class Kiro(LoginProvider[KiroSettings], ChatProvider[KiroSettings]):
 
     def explain(self, failure: ProviderError) -> str | None:
         """Name the cure."""
-        region = self.hosts.region(Login())
-        return cure(failure, self.ctx.name, region, self._allowances.reset_day)
+        return cure(failure, self.ctx.name, self._region, self._allowances.reset_day)
 
     def _refuse_useless_login(self) -> None:
         if self._sources or self._key is not None:
@@ -214,3 +212,11 @@ class Kiro(LoginProvider[KiroSettings], ChatProvider[KiroSettings]):
 
         send, is_key = self.ctx.send, self._key is not None
         return Dialog(self.settings, self.hosts, send, self._timeouts, catalog, wait_secs, is_key=is_key)
+
+
+def _home() -> Path:
+    """Give the user's folder; a user without one, as containers may have, has no logins of other programs."""
+    try:
+        return Path.home()
+    except RuntimeError:
+        return Path("/nonexistent")

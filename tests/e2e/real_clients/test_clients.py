@@ -8,10 +8,11 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
+import attrs
 import httpx
 import pytest
 
-from gaud_core.cli.clients import CLIENTS, Facts, Snippet, client_named
+from gaud_core.cli.clients import CLIENTS, Facts, client_named
 from gaud_core.cli.run import environment_of
 from gaud_core.settings import Secret
 
@@ -31,24 +32,34 @@ EXPECTED = {
     "streamed_tools": "It is sunny in Köln",
 }
 CALLS = 6  # one whole, one streamed, and two each with a tool
+
+
+@attrs.frozen
+class Case:
+    """A client, the program that uses it, the model and the endpoint; and which of its lines to paste."""
+
+    name: str
+    program: str
+    model: str
+    endpoint: str
+    snippet: int | None = None
+
+    def __str__(self) -> str:
+        return f"{self.program}-{self.model.partition(':')[0]}-{self.endpoint}"
+
+
 CASES = [
-    ("openai", "openai_chat.py", LITELLM, "chat/completions"),
-    ("openai", "openai_responses.py", PARROT, "responses"),
-    ("openai", "openai_node.mjs", LITELLM, "chat/completions"),
-    ("openai", "openai_node.mjs", PARROT, "responses"),
-    ("anthropic", "anthropic_messages.py", LITELLM, "messages"),
-    ("anthropic", "anthropic_messages.py", PARROT, "messages"),
-    ("langchain", "langchain_chat.py", LITELLM, "chat/completions"),
-    ("langchain", "langchain_chat.py", PARROT, "responses"),
-    ("ai-sdk", "ai_sdk.mjs", LITELLM, "chat/completions"),
-    ("ai-sdk", "ai_sdk.mjs", PARROT, "responses"),
-    ("ai-sdk", "ai_sdk.mjs", PARROT, "messages"),
-]
-SNIPPETS = [
-    pytest.param(client.name, snippet, id=f"{client.name}-{number}")
-    for client in CLIENTS
-    if client.kind == "library"
-    for number, snippet in enumerate(client.snippets)
+    Case("openai", "openai_chat.py", LITELLM, "chat/completions", 0),
+    Case("openai", "openai_responses.py", PARROT, "responses"),
+    Case("openai", "openai_node.mjs", LITELLM, "chat/completions", 1),
+    Case("openai", "openai_node.mjs", PARROT, "responses"),
+    Case("anthropic", "anthropic_messages.py", LITELLM, "messages", 0),
+    Case("anthropic", "anthropic_messages.py", PARROT, "messages"),
+    Case("langchain", "langchain_chat.py", LITELLM, "chat/completions", 0),
+    Case("langchain", "langchain_chat.py", PARROT, "responses"),
+    Case("ai-sdk", "ai_sdk.mjs", LITELLM, "chat/completions", 0),
+    Case("ai-sdk", "ai_sdk.mjs", PARROT, "responses"),
+    Case("ai-sdk", "ai_sdk.mjs", PARROT, "messages", 1),
 ]
 
 
@@ -66,15 +77,28 @@ def booked(gaud: Gaud, model: str) -> int:
     return int(found.json()["total"])
 
 
-@pytest.mark.parametrize(("name", "program", "model", "endpoint"), CASES)
-def test_it_works_as_its_authors_released_it(
-    start: Start, clients_gaud: Gaud, name: str, program: str, model: str, endpoint: str
-) -> None:
-    """It gets what the model said, whole and streamed, its tools are called, and each call is booked once."""
-    before = booked(clients_gaud, model)
-    output = start(program, environment(clients_gaud, name, model, endpoint))
-    assert results(output) == EXPECTED
-    assert booked(clients_gaud, model) == before + CALLS
+@pytest.mark.parametrize("case", CASES, ids=str)
+def test_it_works_as_its_authors_released_it(start: Start, clients_gaud: Gaud, case: Case) -> None:
+    """It gets what the model said, whole and streamed, its tools are called, and each call is booked once.
+
+    Before that come the lines that `gaud connect` shows, and the documentation too, which say hello.
+    """
+    before, expected = booked(clients_gaud, case.model), dict(EXPECTED)
+    variables = environment(clients_gaud, case.name, case.model, case.endpoint)
+    if case.snippet is not None:
+        facts = Facts(root=clients_gaud.url, model=case.model)
+        variables["TEST_SNIPPET"] = facts.fill(client_named(case.name).snippets[case.snippet].code)
+        expected["pasted"] = "Hello!"
+    output = start(case.program, variables | {"GAUD_KEY": KEY})
+    assert results(output) == expected
+    assert booked(clients_gaud, case.model) == before + CALLS + ("pasted" in expected)
+
+
+def test_all_lines_to_paste_are_tried() -> None:
+    """No library's snippet is left out above."""
+    tried = {(case.name, case.snippet) for case in CASES if case.snippet is not None}
+    libraries = [client for client in CLIENTS if client.kind == "library"]
+    assert tried == {(client.name, n) for client in libraries for n in range(len(client.snippets))}
 
 
 @pytest.mark.parametrize(("model", "more"), [(LITELLM, ""), (PARROT, "  responses: true\n")])
@@ -91,17 +115,6 @@ def test_the_llm_command_works(
     output = start("llm_command.py", environment(clients_gaud, "llm", model, "chat/completions"))
     assert results(output) == EXPECTED
     assert booked(clients_gaud, model) == before + CALLS
-
-
-@pytest.mark.parametrize(("name", "snippet"), SNIPPETS)
-def test_the_lines_to_paste_work(
-    start: Start, clients_gaud: Gaud, tmp_path: Path, name: str, snippet: Snippet
-) -> None:
-    """What `gaud connect` shows, and what stands in the documentation, says hello."""
-    program = "snippet.py" if snippet.language == "python" else "snippet.mjs"
-    facts = Facts(root=clients_gaud.url, model=LITELLM)
-    (tmp_path / program).write_text(facts.fill(snippet.code))
-    assert start(program, {"GAUD_KEY": KEY}) == "Hello!\n"
 
 
 @pytest.mark.parametrize(

@@ -30,7 +30,7 @@ __all__ = [
 ]
 
 Key = Annotated[
-    str, Meta(min_length=1, max_length=200, examples=["providers.litellm.url"], description="Dotted.")
+    str, Meta(min_length=1, max_length=200, examples=["providers.acme.url"], description="Dotted.")
 ]
 Value = Annotated[
     bool | int | float | str | list[str] | None,

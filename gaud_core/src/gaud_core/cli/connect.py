@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import sys
 from pathlib import Path
 
 import attrs
@@ -15,7 +14,15 @@ from gaud_core.cli.clients.journal import Entry, Journal
 from gaud_core.cli.clients.showing import diff, paste
 from gaud_core.cli.clients.targets import Target, place_of, read_target, shown_path
 from gaud_core.cli.common import config_option, table
-from gaud_core.cli.reach import Listed, choose, find_address, find_key, is_private, list_models
+from gaud_core.cli.reach import (
+    Listed,
+    choose,
+    find_address,
+    find_key,
+    is_private,
+    list_models,
+    sees_a_person,
+)
 from gaud_core.errors import GaudError
 from gaud_core.settings import Secret
 
@@ -26,10 +33,11 @@ _HEAD = ("NAME", "CLIENT", "CALLS", "GAUD WRITES")
 
 @attrs.frozen
 class _Change:
-    """A file, what it was before Gaud first wrote it, and what it is to be."""
+    """A file, what it and its mode were before Gaud first wrote it, and what it is to be."""
 
     target: Target
     form: str
+    mode: int
     before: str | None
     after: str
     keyed: bool
@@ -41,7 +49,7 @@ class _Change:
 
     def make(self) -> None:
         """Write it; a file with a key is its owner's alone."""
-        self.target.write(self.after, self.target.mode & (0o600 if self.keyed else 0o777))
+        self.target.write(self.after, self.mode & (0o600 if self.keyed else 0o777))
 
 
 @click.command("connect")
@@ -113,10 +121,10 @@ def _facts(root: str, model: Listed, key: Secret | None = None) -> Facts:
 def _connect(client: Client, config_path: str | None, options: dict[str, object]) -> None:
     root, named = find_address(_text(options, "url"), config_path), _text(options, "model")
     write_key = bool(options["write_key"])
-    key = find_key(_text(options, "key")) if write_key or not named else None
+    key = find_key(_text(options, "key"), ask=write_key or not named)
     if key is None and (write_key or not named):
         raise GaudError("There is no key: set GAUD_KEY, so that Gaud can be asked for its models.")
-    models = list_models(root, key, client.endpoint) if key else []
+    models = _models(client, root, key, needed=not named)
     facts = _facts(root, choose(models, named, root), key if write_key else None)
     journal = Journal.of(client.name)
     entries = {entry.path: entry for entry in journal.entries()}
@@ -129,11 +137,23 @@ def _connect(client: Client, config_path: str | None, options: dict[str, object]
     _tell_the_rest(client, facts, root, keyed=write_key)
 
 
+def _models(client: Client, root: str, key: Secret | None, *, needed: bool) -> list[Listed]:
+    """Ask the gateway; where a model was named, it need not run yet."""
+    try:
+        return list_models(root, key, client.endpoint) if key else []
+    except GaudError as error:
+        if needed:
+            raise
+        click.echo(f"Not checked: {error}", err=True)
+        return []
+
+
 def _planned(file: ClientFile, facts: Facts, entries: dict[str, Entry], *, keyed: bool) -> _Change:
     """Begin from the text before Gaud: what an earlier `connect` wrote is not left behind."""
     target = read_target(place_of(file, os.environ, Path.home()))
     entry = entries.get(str(target.path))
-    before = entry.before if entry and entry.is_state(target.text) else target.text
+    ours = entry is not None and entry.is_state(target.text)
+    before, mode = (entry.before, entry.mode) if entry and ours else (target.text, target.mode)
     template = file.keyed if keyed and file.keyed else file.content
     start = file.fresh if before is None else before
     try:
@@ -142,7 +162,7 @@ def _planned(file: ClientFile, facts: Facts, entries: dict[str, Entry], *, keyed
         raise GaudError(
             f"{target.path} is left as it is: {wrong}. `--print` shows what belongs there."
         ) from None
-    return _Change(target, file.format, before, after, keyed=keyed and file.keyed is not None)
+    return _Change(target, file.format, mode, before, after, keyed=keyed and file.keyed is not None)
 
 
 def _make(
@@ -157,12 +177,14 @@ def _make(
         return
     for change in changes:
         click.echo(diff(change.target, change.after, key))
-        if change.target.real != change.target.path.absolute():
+        if change.target.path.is_symlink():
             click.echo(f"This is a link to {change.target.real}, which is what changes.\n", err=True)
     _ask("Write this?", sure=bool(options["yes"]))
     entries = {entry.path: entry for entry in journal.entries()}
     for change in changes:
-        made = Entry.of(change.target, change.form, change.before, change.after, keyed=change.keyed)
+        made = Entry.of(
+            change.target.path, change.form, change.mode, change.before, change.after, keyed=change.keyed
+        )
         entries[made.path] = made
     journal.save(list(entries.values()))  # first, so that nothing is written which cannot be undone
     for change in changes:
@@ -210,14 +232,10 @@ def _undo(client: Client, *, sure: bool) -> None:
 def _ask(question: str, *, sure: bool) -> None:
     if sure:
         return
-    if not _sees_a_person():
+    if not sees_a_person():
         raise GaudError("Nothing was written, as nobody can be asked here: say --yes, or look with --print.")
     if not click.confirm(question):
         raise GaudError("Nothing was written.")
-
-
-def _sees_a_person() -> bool:
-    return sys.stdin.isatty()
 
 
 def _text(options: dict[str, object], name: str) -> str | None:

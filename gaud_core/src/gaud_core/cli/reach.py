@@ -20,7 +20,7 @@ from gaud_core.cli.common import read_setup
 from gaud_core.errors import GaudError, one_line
 from gaud_core.settings import Secret
 
-__all__ = ["Listed", "choose", "find_address", "find_key", "is_private", "list_models"]
+__all__ = ["Listed", "choose", "find_address", "find_key", "is_private", "list_models", "sees_a_person"]
 
 _WAIT_SECS = 5.0
 _LONGEST = 4 * 1024 * 1024
@@ -49,10 +49,15 @@ def find_address(url: str | None, config_path: str | None) -> str:
     return f"http://{f'[{host}]' if ':' in host else host}:{server.port}"
 
 
-def find_key(given: str | None) -> Secret | None:
+def sees_a_person() -> bool:
+    """Whether somebody can be asked."""
+    return sys.stdin.isatty()
+
+
+def find_key(given: str | None, *, ask: bool = True) -> Secret | None:
     """The key from `--key`, GAUD_KEY, or a person at a terminal; None if there is none of these."""
     text = (given or os.environ.get(KEY_VARIABLE, "")).strip()
-    if not text and sys.stdin.isatty():
+    if not text and ask and sees_a_person():
         text = click.prompt("Your Gaud key", hide_input=True, err=True).strip()
     if text and not _KEY.fullmatch(text):
         raise GaudError("The key has characters that no key of Gaud has: it was not copied as it is.")

@@ -13,7 +13,7 @@ from gaud_core.settings import Secret
 __all__ = ["Address", "edited", "toml_value"]
 
 Address = tuple[str, ...]
-"""Where a setting or a section is: `("providers", "litellm", "url")`."""
+"""Where a setting or a section is: `("providers", "acme", "url")`."""
 
 Table = MutableMapping[str, Any]
 Body = list[tuple[Any, Any]]

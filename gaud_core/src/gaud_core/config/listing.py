@@ -28,9 +28,9 @@ class Setting:
     """
 
     key: str
-    """Dotted, as `change` takes it: `server.port`, `providers.litellm.url`."""
+    """Dotted, as `change` takes it: `server.port`, `providers.acme.url`."""
     section: str
-    """`server`, `auth.tls_client_cert`, `providers.litellm`."""
+    """`server`, `auth.tls_client_cert`, `providers.acme`."""
     label: str
     help: str
     type: str

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import AsyncGenerator, AsyncIterator, Iterable, Mapping
+from collections.abc import AsyncGenerator, AsyncIterator, Iterable, Mapping, Sequence
 from contextlib import suppress
 from typing import Any
 
@@ -17,7 +17,15 @@ from gaud_core.gateway.exchange import Exchange
 from gaud_core.gateway.headers import STRICT_HEADER
 from gaud_core.sse import data_of, events_of
 
-__all__ = ["BRIDGE_HEADERS", "Bridged", "across", "asks_strictly", "bridge_for", "bridged_endpoints"]
+__all__ = [
+    "BRIDGE_HEADERS",
+    "Bridged",
+    "across",
+    "asks_strictly",
+    "bridge_for",
+    "bridged_endpoints",
+    "name_dropped",
+]
 
 BRIDGE_HEADERS = ("x-gaud-bridge", "x-gaud-dropped")
 """What an answer says of the bridge that it has crossed."""
@@ -94,16 +102,22 @@ def across(bridge: Bridge, body: Body, exchange: Exchange, *, strict: bool) -> B
     exchange.fields["bridge"] = bridge.name
     exchange.headers.append((b"x-gaud-bridge", bridge.name.encode()))
     crossing = bridge.cross(body.json(), exchange.id)
-    if crossing.dropped:
-        exchange.headers.append((b"x-gaud-dropped", _listed(crossing.dropped).encode()))
-    if crossing.dropped and strict:
+    where = f"The model is served on {bridge.target}, where these fields have no place"
+    name_dropped(crossing.dropped, where, exchange, strict=strict)
+    return Bridged(bridge, Body.parse(crossing.body), crossing)
+
+
+def name_dropped(dropped: Sequence[str], where: str, exchange: Exchange, *, strict: bool) -> None:
+    """Say on the answer what a request loses; with `strict` raise a BadRequest that begins with `where`."""
+    if not dropped:
+        return
+    exchange.headers.append((b"x-gaud-dropped", _listed(dropped).encode()))
+    if strict:
         raise BadRequest(
-            f"The model is served on {bridge.target}, where these fields have no place: "
-            f"{_listed(crossing.dropped)}. Leave them out, or allow it: this is refused because "
-            f"`routing.strict` is on, or for the header `{STRICT_HEADER}`.",
+            f"{where}: {_listed(dropped)}. Leave them out, or allow it: this is refused because "
+            f"`routing.strict` is on, or for the header `x-gaud-strict`.",
             code="fields_would_be_dropped",
         )
-    return Bridged(bridge, Body.parse(crossing.body), crossing)
 
 
 def _listed(names: Iterable[str]) -> str:

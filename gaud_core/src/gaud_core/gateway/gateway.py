@@ -92,6 +92,10 @@ class Gateway:
             raise AttributeError("the gateway has not started, or has no store")
         return self.current.door
 
+    @door.setter
+    def door(self, door: Door) -> None:
+        self.current = attrs.evolve(self.current, door=door)
+
     async def start(self) -> None:
         """Open the books, then start every usable instance; a slow one does not keep the others waiting.
 

@@ -90,6 +90,16 @@ class Guard:
         except ApiError:
             return None
 
+    def dropped(self, call: Call) -> Sequence[str]:
+        """Ask which fields of a call have no place at the upstream; most providers need not be asked."""
+        if type(self.provider).dropped is Provider.dropped:
+            return ()
+        with _Guarding(self, "dropped"):
+            names = list(self.provider.dropped(call))
+            if not all(isinstance(name, str) for name in names):
+                raise TypeError("dropped() gave something that is no name")
+            return names
+
     async def send(self, call: Call) -> Reply:
         """Do one call."""
         visit = _Guarding(self, "send", lasting=True)
@@ -141,7 +151,7 @@ DOORS = frozenset(
     function.__code__
     for function in (
         *(Guard.start, Guard.stop, Guard.known_models, Guard.models, Guard.models_interval),
-        *(Guard.health, Guard.quotas, Guard.explain, Guard.send, Guard._pieces, Guard._close),
+        *(Guard.health, Guard.quotas, Guard.explain, Guard.dropped, Guard.send, Guard._pieces, Guard._close),
     )
 )
 """The code that calls into a plugin; in a stack, what is above it is the plugin's."""

@@ -8,7 +8,7 @@ from gaud_core.access import Identity
 from gaud_core.bridge import Bridge
 from gaud_core.call import Body, Call
 from gaud_core.gateway.booking import CLIENT_LEFT
-from gaud_core.gateway.bridging import across, asks_strictly, bridge_for
+from gaud_core.gateway.bridging import across, asks_strictly, bridge_for, name_dropped
 from gaud_core.gateway.delivery import Send
 from gaud_core.gateway.dialects import DIALECTS, Dialect, Passthrough
 from gaud_core.gateway.dispatch import Scope, Trip, client_of, dispatch
@@ -64,9 +64,14 @@ class CallRoute:
             "stream": body.stream,
         }
         bridge = bridge_for(endpoint, route.instance.serves(route.model))
+        strict = self.gateway.config.routing.strict or asks_strictly(scope["headers"])
         if bridge is None:
-            return self._native(scope, exchange, identity, body, route)
-        return self._bridged(bridge, scope, exchange, identity, body, route)
+            trip = self._native(scope, exchange, identity, body, route)
+        else:
+            trip = self._bridged(bridge, scope, exchange, identity, body, route, strict=strict)
+        where = f"The upstream of `{trip.instance.name}` has no place for these fields"
+        name_dropped(trip.instance.guard.dropped(trip.call), where, exchange, strict=strict)
+        return trip
 
     def _native(self, scope: Scope, exchange: Exchange, identity: Identity, body: Body, route: Route) -> Trip:
         """Send the call on as it is."""
@@ -89,10 +94,17 @@ class CallRoute:
         return Trip(call, body, route.instance, model, identity, dialect, worst, chosen_by=chosen)
 
     def _bridged(
-        self, bridge: Bridge, scope: Scope, exchange: Exchange, identity: Identity, body: Body, route: Route
+        self,
+        bridge: Bridge,
+        scope: Scope,
+        exchange: Exchange,
+        identity: Identity,
+        body: Body,
+        route: Route,
+        *,
+        strict: bool,
     ) -> Trip:
         """Send the call on in the dialect that its model is served on; its query belongs to the other one."""
-        strict = self.gateway.config.routing.strict or asks_strictly(scope["headers"])
         bridged = across(bridge, body.with_model(route.model), exchange, strict=strict)
         dialect, headers = DIALECTS[bridge.target], client_headers(scope["headers"], stream=body.stream)
         call = Call(

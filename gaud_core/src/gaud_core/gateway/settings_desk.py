@@ -150,8 +150,8 @@ class SettingsDesk:
 
         A value is typed (`true`, `120`, a list) or the text that a variable would have (`"true"`, `"120"`,
         `"a,b"`). `********` leaves a secret as it is. None or an empty text takes the setting out of the
-        file; of the setting that makes a provider's section (`providers.litellm.url`) it takes the whole
-        section, and so does None for `providers.litellm`. `providers.work.provider` makes a further instance.
+        file; of the setting that makes a provider's section (`providers.acme.url`) it takes the whole
+        section, and so does None for `providers.acme`. `providers.work.provider` makes a further instance.
         """
         self._refuse_unloaded()
         return await self._applied(await self.road.write(self._editing(changes), Origin(actor, "change")))

@@ -213,6 +213,13 @@ class Provider(Protocol[S]):
         """
         return None
 
+    def dropped(self, call: Call) -> Sequence[str]:
+        """Name the fields of a call that cannot be said to the upstream; asked before the call is sent.
+
+        `x-gaud-dropped` tells the caller, and with `routing.strict` the call is refused instead.
+        """
+        return ()
+
     async def send(self, call: Call) -> Reply:
         """Do one call."""
         raise NotImplementedError(f"{type(self).__name__} does not define send()")

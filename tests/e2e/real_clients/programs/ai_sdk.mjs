@@ -22,7 +22,7 @@ const plain = { model, prompt: HELLO, maxRetries: 0 };
 const able = { model, prompt: WEATHER, tools: { weather }, stopWhen: stepCountIs(2), maxRetries: 0 };
 const fail = { onError: ({ error }) => { throw error; } };
 
-told({
+await told({
   whole: (await generateText(plain)).text,
   streamed: await joined(streamText({ ...plain, ...fail }).textStream, (text) => text),
   tools: (await generateText(able)).text,

@@ -49,7 +49,7 @@ const responses = {
 };
 
 const { ask, work } = process.env.TEST_ENDPOINT === "responses" ? responses : chat;
-told({
+await told({
   whole: await ask(HELLO, false),
   streamed: await ask(HELLO, true),
   tools: await work(false),

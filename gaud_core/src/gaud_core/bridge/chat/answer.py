@@ -10,7 +10,7 @@ import attrs
 from gaud_core.bridge.chat.pieces import Piece, get, pieces_of
 from gaud_core.errors import ProviderError, UpstreamFailed, one_line
 
-__all__ = ["Counts", "Head", "failure_of"]
+__all__ = ["OF_THE_COST", "Counts", "Head", "count", "failure_of"]
 
 _LONGEST = 500
 _STATUSES = {
@@ -24,6 +24,9 @@ _STATUSES = {
     "insufficient_quota": 429,
     "overloaded_error": 529,
 }
+
+
+OF_THE_COST = ("cost", "estimated", "units")
 
 
 @attrs.frozen
@@ -103,7 +106,7 @@ def failure_of(error: Any) -> ProviderError:
     """Give the error that an upstream's error object or event tells of."""
     message, code = get(error, "message"), get(error, "code")
     said = str(code)
-    status = next((_STATUSES[word] for word in (get(error, "type"), said) if word in _STATUSES), 502)
+    status = next((_STATUSES[word] for word in (str(get(error, "type")), said) if word in _STATUSES), 502)
     if said.isascii() and said.isdigit() and 400 <= int(said[:4]) < 600:
         status = int(said)
     if code is None or said.isdigit():  # some proxies repeat the status there
@@ -118,17 +121,18 @@ def _code(code: Any) -> str:
 
 def _counts(usage: Mapping[str, Any]) -> Counts:
     prompt, completion = usage.get("prompt_tokens_details"), usage.get("completion_tokens_details")
-    written = _count(prompt, "cache_write_tokens") or _count(prompt, "cache_creation_tokens")
+    written = count(prompt, "cache_write_tokens") or count(prompt, "cache_creation_tokens")
     return Counts(
-        _count(usage, "prompt_tokens"),
-        _count(prompt, "cached_tokens"),
-        written or _count(usage, "cache_creation_input_tokens"),
-        _count(usage, "completion_tokens"),
-        _count(completion, "reasoning_tokens"),
-        {"cost": usage["cost"]} if usage.get("cost") is not None else {},
+        count(usage, "prompt_tokens"),
+        count(prompt, "cached_tokens"),
+        written or count(usage, "cache_creation_input_tokens"),
+        count(usage, "completion_tokens"),
+        count(completion, "reasoning_tokens"),
+        {name: usage[name] for name in OF_THE_COST if usage.get(name) is not None},
     )
 
 
-def _count(counts: Any, name: str) -> int:
+def count(counts: Any, name: str) -> int:
+    """Give a positive whole number of an object, else 0."""
     value = get(counts, name)
     return value if isinstance(value, int) and value > 0 else 0

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from gaud_core.bridge.base import to_json
-from gaud_core.bridge.chat.answer import failure_of
+from gaud_core.bridge.chat.answer import OF_THE_COST, count, failure_of
 from gaud_core.bridge.chat.pieces import get
 from gaud_core.bridge.completions.thoughts import details_of, text_of_item
 from gaud_core.errors import UpstreamFailed
@@ -65,20 +65,17 @@ def usage_of(told: Any) -> dict[str, Any] | None:
     """Give a chat's counts."""
     if not isinstance(told, dict):
         return None
-    prompt, completion = told.get("input_tokens") or 0, told.get("output_tokens") or 0
-    read, written = (
-        get(told.get("input_tokens_details"), name) or 0 for name in ("cached_tokens", "cache_write_tokens")
-    )
+    prompt, completion = count(told, "input_tokens"), count(told, "output_tokens")
+    inside, outside = told.get("input_tokens_details"), told.get("output_tokens_details")
+    read, written = count(inside, "cached_tokens"), count(inside, "cache_write_tokens")
     usage = {
         "prompt_tokens": prompt,
         "completion_tokens": completion,
-        "total_tokens": told.get("total_tokens") or prompt + completion,
+        "total_tokens": count(told, "total_tokens") or prompt + completion,
         "prompt_tokens_details": {"cached_tokens": read, "cache_write_tokens": written},
-        "completion_tokens_details": {
-            "reasoning_tokens": get(told.get("output_tokens_details"), "reasoning_tokens") or 0
-        },
+        "completion_tokens_details": {"reasoning_tokens": count(outside, "reasoning_tokens")},
     }
-    return usage | ({"cost": told["cost"]} if told.get("cost") is not None else {})
+    return usage | {name: told[name] for name in OF_THE_COST if told.get(name) is not None}
 
 
 def annotation_of(told: Any) -> dict[str, Any] | None:
@@ -113,7 +110,8 @@ def _say(part: Any, message: dict[str, Any], probabilities: list[Any]) -> None:
             message["content"] = (message["content"] or "") + text
             if isinstance(found := part.get("logprobs"), list):
                 probabilities += found
-            told = [annotation_of(one) for one in part.get("annotations") or ()]
+            marks = part.get("annotations")
+            told = [annotation_of(one) for one in marks] if isinstance(marks, list) else []
             if kept := [one for one in told if one]:
                 message["annotations"] = [*message.get("annotations", []), *kept]
         case {"type": "refusal", "refusal": str(text)}:

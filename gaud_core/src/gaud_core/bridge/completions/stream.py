@@ -9,7 +9,6 @@ import attrs
 
 from gaud_core.bridge.base import to_json
 from gaud_core.bridge.chat.answer import failure_of
-from gaud_core.bridge.chat.pieces import get
 from gaud_core.bridge.completions.answer import annotation_of, finish_of, head_of, require_success, usage_of
 from gaud_core.bridge.completions.thoughts import details_of, text_of_item
 from gaud_core.errors import ApiError, UpstreamFailed
@@ -45,20 +44,21 @@ class CompletionsStream:
     def feed(self, told: Mapping[str, Any]) -> bytes:
         """Take an event."""
         kind = told.get("type")
-        if kind == "error" or (kind is None and told.get("error")):
+        kind = kind if isinstance(kind, str) else ""
+        if kind == "error" or (not kind and told.get("error")):
             raise failure_of(told.get("error") or told)
         begun = self._begin(told)
         if kind in _ENDS:
             return begun + self._finish(told.get("response"))
         if kind in _TEXTS:
-            return begun + self._text(str(kind), told)
+            return begun + self._text(kind, told)
         if kind in _PIECES:
-            self._told.add(told.get("output_index"))
-            return begun + self._piece(told.get("output_index"), *_PIECES[str(kind)], told.get("delta"))
+            self._told.add(_at(told))
+            return begun + self._piece(_at(told), *_PIECES[kind], told.get("delta"))
         if kind == "response.output_item.added":
-            return begun + self._added(told.get("output_index"), told.get("item"))
+            return begun + self._added(_at(told), told.get("item"))
         if kind == "response.output_item.done":
-            return begun + self._done(told.get("output_index"), told.get("item"))
+            return begun + self._done(_at(told), told.get("item"))
         if kind == "response.output_text.annotation.added" and (one := annotation_of(told.get("annotation"))):
             return begun + self._chunk({"annotations": [one]})
         return begun
@@ -88,7 +88,7 @@ class CompletionsStream:
         if not isinstance(text, str) or not text:
             return b""
         name = _TEXTS[kind]
-        at = told.get("output_index"), told.get("summary_index")
+        at = _at(told), str(told.get("summary_index"))
         self._told.add(at[0])
         if name == "reasoning_content":
             parted = self._summary is not None and self._summary[0] == at[0] and self._summary != at
@@ -134,10 +134,12 @@ class CompletionsStream:
         return b""
 
     def _part(self, part: Any) -> bytes:
-        names = {"output_text": ("content", "text"), "refusal": ("refusal", "refusal")}
-        name, member = names.get(get(part, "type"), ("", ""))
-        text = get(part, member)
-        return self._chunk({name: text}) if isinstance(text, str) and text else b""
+        match part:
+            case {"type": "output_text", "text": str(text)} if text:
+                return self._chunk({"content": text})
+            case {"type": "refusal", "refusal": str(text)} if text:
+                return self._chunk({"refusal": text})
+        return b""
 
     def _finish(self, response: Any) -> bytes:
         told = response if isinstance(response, dict) else {}
@@ -156,3 +158,9 @@ class CompletionsStream:
 
 def _data(chunk: Mapping[str, Any]) -> bytes:
     return b"data: " + to_json(chunk) + b"\n\n"
+
+
+def _at(told: Mapping[str, Any]) -> int:
+    """Give the place of the item that an event is about."""
+    at = told.get("output_index")
+    return at if isinstance(at, int) else -1

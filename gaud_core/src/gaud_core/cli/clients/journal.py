@@ -34,13 +34,13 @@ class Entry:
     after: str | None = None
 
     @classmethod
-    def of(cls, target: Target, form: str, before: str | None, after: str, *, keyed: bool) -> Entry:
+    def of(cls, path: Path, form: str, mode: int, before: str | None, after: str, *, keyed: bool) -> Entry:
         """Make the entry of a file that is about to be written."""
         return cls(
-            path=str(target.path),
+            path=str(path),
             form=form,
             before=before,
-            mode=target.mode,
+            mode=mode,
             digest=_digest(after),
             after=None if keyed else after,
         )

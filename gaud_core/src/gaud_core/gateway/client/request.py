@@ -34,6 +34,8 @@ class Address:
 
 def address_of(url: str) -> Address:
     """Read an http or https URL; ValueError for anything that leads nowhere."""
+    if not url.isprintable() or " " in url:  # before urlsplit, which drops line breaks without a word
+        raise ValueError("not a usable URL")
     parts = urlsplit(url)
     if parts.scheme not in _PORTS or not parts.hostname or parts.username is not None:
         raise ValueError("not a usable URL")
@@ -42,7 +44,7 @@ def address_of(url: str) -> Address:
     host = parts.hostname if parts.hostname.isascii() else parts.hostname.encode("idna").decode()
     shown = f"[{host}]" if ":" in host else host
     target = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
-    if any(c <= " " or c >= "\x7f" for c in target):
+    if not target.isascii():
         raise ValueError("not a usable URL")
     return Address(parts.scheme == "https", host, port, shown if port == usual else f"{shown}:{port}", target)
 

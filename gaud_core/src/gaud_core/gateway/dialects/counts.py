@@ -10,7 +10,7 @@ import msgspec
 from gaud_core.call import Usage
 from gaud_core.gateway.dialects.base import require_json
 
-__all__ = ["count", "member", "read_usage", "usage_of_answer"]
+__all__ = ["count", "member", "read_usage", "thousandths", "usage_of_answer"]
 
 _MOST_SECONDS = 10**9
 _MOST_UNITS = 10**6
@@ -46,11 +46,11 @@ def read_usage(usage: Any) -> Usage | None:
         cached_tokens=count(inputs, "cached_tokens"),
         reasoning_tokens=count(outputs, "reasoning_tokens"),
         cost_usd=None if cost is None else str(cost),
-        cache_write_tokens=count(inputs, "cache_creation_tokens"),
+        cache_write_tokens=count(inputs, "cache_write_tokens") or count(inputs, "cache_creation_tokens"),
         quantity=seconds,
         unit="seconds" if seconds else "",
         estimated=usage.get("estimated") is True,
-        milliunits=_thousandths(usage.get("units")),
+        milliunits=thousandths(usage.get("units")),
     )
 
 
@@ -65,7 +65,7 @@ def member(value: Any, name: str) -> Any:
     return value.get(name) if isinstance(value, dict) else None
 
 
-def _thousandths(value: Any) -> int | None:
+def thousandths(value: Any) -> int | None:
     """Read an amount of the account's allowance; what is none is not told."""
     is_number = isinstance(value, int | float) and not isinstance(value, bool) and 0 <= value < _MOST_UNITS
     return round(value * 1000) if is_number else None

@@ -11,7 +11,7 @@ import msgspec
 from gaud_core.call import Body, Usage
 from gaud_core.errors import ApiError
 from gaud_core.gateway.dialects.base import Passthrough, Watch, require_json
-from gaud_core.gateway.dialects.counts import count, member
+from gaud_core.gateway.dialects.counts import count, member, thousandths
 from gaud_core.gateway.dialects.events import EventsWatch, notable
 from gaud_core.gateway.envelope import anthropic_body
 from gaud_core.ledger import Worst
@@ -95,4 +95,6 @@ def _usage(usage: Any) -> Usage | None:
         reasoning_tokens=count(usage.get("output_tokens_details"), "thinking_tokens"),
         cost_usd=None if cost is None else str(cost),
         cache_write_tokens=written,
+        estimated=usage.get("estimated") is True,
+        milliunits=thousandths(usage.get("units")),
     )
