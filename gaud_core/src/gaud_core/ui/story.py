@@ -15,7 +15,7 @@ __all__ = ["Span", "Story", "story_of"]
 _SOURCES = {
     "provider": "The provider itself said what the call has cost.",
     "priced": "Counted from the tokens, at the prices that were known when the call was made.",
-    "estimated": "The worst case that was reserved, because nobody told the tokens.",
+    "estimated": "An estimate: nobody counted the tokens, so the worst case or the provider's guess stands.",
     "subscription": "A subscription pays for this model; a call costs nothing more.",
     "none": "Nobody knows: the model has no price here, or the call never reached the provider.",
 }
