@@ -7,7 +7,7 @@
 
 SHELL := /bin/sh
 .DEFAULT_GOAL := help
-.PHONY: help run demo test chaos bench check format lint types imports examples docs screenshots clean
+.PHONY: help run demo test environments chaos bench check format lint types imports examples docs screenshots clean
 
 PORT ?=
 TRIALS ?= 10000
@@ -50,7 +50,7 @@ run: .venv/installed ## Start Gaud on your llm-proxy.toml
 demo: .venv/installed .venv-litellm/installed ## Start Gaud in front of a real LiteLLM, without any key, and call it
 	@PORT='$(PORT)' exec $(bin)/python examples/demo/demo.py $(ARGS)
 
-test: .venv/installed .venv-litellm/installed .venv-clients/installed .clients-node/installed ## Run every test, those with the real LiteLLM and the real clients too
+test: environments ## Run every test, those with the real LiteLLM and the real clients too
 	@GAUD_TEST_LITELLM='$(CURDIR)/.venv-litellm/bin/litellm' GAUD_TEST_CLIENTS='$(CURDIR)/.venv-clients/bin/python' \
 	  GAUD_TEST_NODE_CLIENTS='$(CURDIR)/.clients-node' $(bin)/python -m pytest -n auto --maxprocesses 4 \
 	  --dist worksteal $(ARGS)
@@ -61,6 +61,8 @@ chaos: .venv/installed ## Throw faults at two workers under load and prove that 
 bench: .venv/installed .venv-litellm/installed .bench-peers/installed ## Measure Gaud next to nginx, Portkey and LiteLLM (12 minutes; ARGS=--quick: one)
 	@command -v nginx >/dev/null || echo "nginx is not installed: apt install nginx-light"
 	@exec $(bin)/python -m benchmarks.bench $(ARGS)
+
+environments: .venv/installed .venv-litellm/installed .venv-clients/installed .clients-node/installed
 
 check: format lint types imports examples ## Check format, lint, types, imports and the examples in the docs
 

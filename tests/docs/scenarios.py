@@ -111,7 +111,8 @@ def _unused() -> str:
 
 
 def _started(folder: Path, stack: contextlib.ExitStack, toml: str, **env: str) -> Gaud:
-    return stack.enter_context(Gaud.start(folder, toml, **env))
+    """Start it where no provider but LiteLLM is installed."""
+    return stack.enter_context(Gaud.start(folder, toml, **{"GAUD_PLUGINS": "litellm"} | env))
 
 
 def _down(folder: Path, stack: contextlib.ExitStack) -> Gaud:
@@ -144,7 +145,7 @@ def _broken(folder: Path, stack: contextlib.ExitStack) -> Gaud:
     """One good section, one that names a provider that is not installed, one with mistakes."""
     upstream = stack.enter_context(litellm())
     more = '[providers.gemini]\n[providers.work]\nprovider = "litellm"\nurl = "localhost:4000"\n'
-    return _started(folder, stack, LITELLM.format(url=upstream.url) + more, GAUD_PLUGINS="litellm")
+    return _started(folder, stack, LITELLM.format(url=upstream.url) + more)
 
 
 def _json(folder: Path, stack: contextlib.ExitStack) -> Gaud:
