@@ -88,7 +88,7 @@ def _embeddings(told: dict[str, Any]) -> Answer:
 
 
 def _chat(told: dict[str, Any]) -> Answer:
-    asked = told["messages"][-1]["role"] == "user"
+    asked = all(message["role"] != "tool" for message in told["messages"])
     names = [tool["function"]["name"] for tool in told.get("tools", ())] if asked else []
     tools = [
         {"id": f"call_{at}", "type": "function", "function": {"name": name, "arguments": '{"at":1}'}}

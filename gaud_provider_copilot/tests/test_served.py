@@ -72,10 +72,11 @@ def test_embeddings(world: World) -> None:
 
 
 def test_chat_at_a_model_that_has_none(world: World) -> None:
-    """The answer says where the model is."""
+    """It crosses the bridge to where the model is."""
     answer = world.ask("gpt-5-codex")
-    assert answer.json()["error"]["code"] == "endpoint_not_served"
-    assert "/v1/responses" in answer.text
+    assert answer.headers["x-gaud-bridge"] == "chat-to-responses"
+    assert answer.json()["choices"][0]["message"]["content"] == "Hello!"
+    assert (_row(world)["endpoint"], world.github.refusals) == ("chat/completions", [])
 
 
 @bridged

@@ -65,15 +65,12 @@ class Books:
         return [next(answers[type(order)]) for order in orders]
 
     def _remember(self, found: Sequence[Made], standing: Standing) -> None:
-        """Keep ids that upstreams have given out, and look now and then that they do not become too many."""
+        """Keep ids that upstreams have given out."""
         rows = [
             {**attrs.asdict(one), "user_id": one.user_id or "", "created_at": standing.now} for one in found
         ]
         self.statements.remember.many(standing.connection, rows)
         self._made += len(rows)
-        if self._made >= min(_LOOK_EVERY, self.most_made):
-            self._made = 0
-            forget_oldest(standing.connection, self.most_made)
 
     def _admit(self, admissions: Sequence[Admission], standing: Standing) -> list[Answer]:
         standing.load(wants.key_id for wants in admissions if wants.key_id is not None)
@@ -103,6 +100,9 @@ class Books:
         workers.beat(connection, self.worker, now)
         lost = recover(connection, self.statements, now, self.worker.id, self.alive)
         retention.forget_seconds(connection, now)
+        if self._has_made_much():
+            forget_oldest(connection, self.most_made)
+            self._made = 0
         self._beaten = now
         if lost:
             some = ", ".join(call.id for call in lost[:5]) + (", …" if len(lost) > 5 else "")
@@ -116,7 +116,11 @@ class Books:
         return self._is_due(self.clock())
 
     def _is_due(self, now: int) -> bool:
-        return self._beaten is None or now - self._beaten >= _BEAT_MS
+        return self._beaten is None or now - self._beaten >= _BEAT_MS or self._has_made_much()
+
+    def _has_made_much(self) -> bool:
+        """Whether it is time to look that the ids which are remembered do not become too many."""
+        return self._made >= min(_LOOK_EVERY, self.most_made)
 
     def unsure(self) -> None:
         """Beat again with the next transaction, since the last one was not committed."""

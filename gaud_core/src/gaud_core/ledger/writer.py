@@ -59,6 +59,8 @@ class Writer:
     _pending: list[Waiting] = attrs.field(factory=list)
     _written: int = 0
     _log_is_long: bool = False
+    _notes: int = 0
+    """How many ids the thread has not written yet."""
     _queue: queue.SimpleQueue[Waiting | None] = attrs.field(factory=queue.SimpleQueue)
     _deferred: list[Waiting] = attrs.field(factory=list)
     _connection: Connection | None = None
@@ -104,13 +106,12 @@ class Writer:
                 return
             answers = self._at_once(batch)
             if answers is None:
-                for waiting in batch:
-                    self._queue.put(waiting)
+                self._hand_over(batch)
                 return
         self._resolve([(waiting.future, answer) for waiting, answer in zip(batch, answers, strict=True)])
 
     def _at_once(self, batch: Sequence[Waiting]) -> Sequence[Any] | None:
-        if self.shortcut is None or self._failing or self._deferred:
+        if self.shortcut is None or self._failing or self._deferred or self._notes:
             return None
         answers = self.shortcut.write([waiting.order for waiting in batch])
         self._written += answers is not None
@@ -118,6 +119,12 @@ class Writer:
             self._written, self._log_is_long = 0, True
             self._queue.put(None)  # wakes the thread
         return answers
+
+    def _hand_over(self, batch: Sequence[Waiting]) -> None:
+        """Give orders to the thread; as long as ids are among them, everything goes there, in this order."""
+        for waiting in batch:
+            self._notes += isinstance(waiting.order, Made)
+            self._queue.put(waiting)
 
     def make_shortcut(self) -> Shortcut | None:
         """Make one if the store is near enough."""
@@ -129,15 +136,21 @@ class Writer:
         self._queue.put(Waiting(Closing(ticket.id, ending)))
 
     def note(self, found: Made) -> None:
-        """Keep an id, with whatever transaction comes next; nobody waits for it."""
-        self._queue.put(Waiting(found))
+        """Keep an id; nobody waits for it, but no settlement that comes later is written before it."""
+        with self._gate:
+            if self._pending:
+                self._pending.append(Waiting(found))
+            elif self._home is not None and not self._ending and _running() is self._home:
+                self._home.call_soon(self._drain)
+                self._pending.append(Waiting(found))
+            else:
+                self._hand_over([Waiting(found)])
 
     def stop(self) -> None:
         """Write what waits and end the thread; blocks for as long as the store does."""
         with self._gate:
             self._ending = True
-            for waiting in self._pending:
-                self._queue.put(waiting)
+            self._hand_over(self._pending)
             self._pending = []
             self._queue.put(None)
             if self.shortcut is not None:
@@ -195,9 +208,15 @@ class Writer:
             else:
                 log.exception("an order cannot be written")
                 answers = [error]
+                self._have_noted(batch)
         else:
             self._recovered()
+            self._have_noted(batch)
         self._answer(batch, answers)
+
+    def _have_noted(self, batch: Sequence[Waiting]) -> None:
+        with self._gate:
+            self._notes -= sum(isinstance(waiting.order, Made) for waiting in batch)
 
     def _transaction(self, batch: Sequence[Waiting]) -> list[Answer]:
         connection = self._connected()
@@ -272,6 +291,13 @@ class Writer:
                 future.set_exception(answer)
             else:
                 future.set_result(answer)
+
+
+def _running() -> asyncio.AbstractEventLoop | None:
+    try:
+        return asyncio.get_running_loop()
+    except RuntimeError:
+        return None
 
 
 def _closed(why: str = "Gaud cannot write to its books at the moment, so it makes no calls.") -> BooksClosed:
