@@ -78,3 +78,30 @@ def test_what_no_worker_can_use_ends_all(gaud: Run, tmp_path: Path) -> None:
     ran = gaud("serve", "--workers", "2", GAUD_DATABASE_PATH=str(tmp_path), **OPEN)
     assert ran.code == 2
     assert ran.err.count("cannot be used as the database") == 1
+
+
+def test_a_worker_that_takes_a_dead_ones_place_reads_what_is_there_now(
+    gaud: Run, serve: Serve, tmp_path: Path
+) -> None:
+    """It does not begin on what was configured once: the history would tell of a change that nobody made."""
+    file = tmp_path / "llm-proxy.toml"
+
+    def write(secs: int) -> None:
+        file.write_text(f"[breaker]\nopen_secs = {secs}\n")
+        file.chmod(0o600)
+
+    def history() -> list[str]:
+        told = gaud("config", "history", "--config", str(file), GAUD_DATA_DIR=str(tmp_path / "data"))
+        return told.out.splitlines()[1:]
+
+    write(30)
+    serving = serve("--workers", "2", "--config", str(file), **OPEN)
+    first = serving.process.pid
+    _until(lambda: len(_children(first)) == 2 and _is_well(serving.port) and len(history()) == 1)
+    write(7)
+    _until(lambda: len(history()) == 2)
+    killed = max(_children(first))
+    os.kill(killed, signal.SIGKILL)
+    _until(lambda: len(_children(first)) == 2 and killed not in _children(first))
+    _until(lambda: all(_is_well(serving.port) for _ in range(8)))
+    assert len(history()) == 2

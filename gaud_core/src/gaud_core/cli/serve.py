@@ -6,7 +6,7 @@ import errno
 import logging
 import socket
 import sys
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import closing
 from typing import TYPE_CHECKING
 
@@ -17,10 +17,10 @@ from gaud_core._version import __version__
 from gaud_core.cli.common import Setup, config_option, read_setup, secrets_of
 from gaud_core.cli.fleet import Fleet, Ready, sockets_for
 from gaud_core.cli.worker import make_server, run, serve_as_worker, signals_end_well
-from gaud_core.config import env_prefix, network_problem
+from gaud_core.config import env_prefix, in_force, network_problem
 from gaud_core.errors import ConfigError, GaudError, Problem
 from gaud_core.gateway.plugins import Plugin
-from gaud_core.observe.logs import set_up_logging
+from gaud_core.observe.logs import mask_too, set_up_logging
 from gaud_core.settings import OptionInfo, describe
 
 if TYPE_CHECKING:
@@ -42,9 +42,12 @@ log = logging.getLogger("gaud")
 )
 def command(config_path: str | None, host: str | None, port: int | None, workers: int | None) -> None:
     """Start the gateway; Ctrl-C stops it after the running calls."""
-    setup = _with_flags(
-        read_setup(config_path), {"server.host": host, "server.port": port, "server.workers": workers}
-    )
+    flags = {"server.host": host, "server.port": port, "server.workers": workers}
+
+    def read() -> Setup:
+        return _with_flags(read_setup(config_path), flags)
+
+    setup = read()
     _refuse_useless(setup)
     config = setup.config
     set_up_logging(config.logging.level, as_json=config.logging.json, secrets=secrets_of(config))
@@ -57,7 +60,7 @@ def command(config_path: str | None, host: str | None, port: int | None, workers
         made = bootstrap(store, config) if config.auth.enabled else None
         if config.server.workers > 1:
             store.close()  # each worker opens it for itself
-            code = _serve_together(setup, listening, made)
+            code = _serve_together(setup, read, listening, made)
         else:
             code = _serve_alone(setup, store, listening, made)
         log.info("stopped")
@@ -72,7 +75,9 @@ def _serve_alone(setup: Setup, store: Store, listening: socket.socket, made_key:
     return 0
 
 
-def _serve_together(setup: Setup, listening: socket.socket, made_key: str | None) -> int:
+def _serve_together(
+    setup: Setup, read: Callable[[], Setup], listening: socket.socket, made_key: str | None
+) -> int:
     """Serve in several processes; this one only looks after them."""
     import gaud_core.app
     import gaud_core.gateway.http_protocol  # noqa: F401  imported once, before the workers are forked
@@ -85,9 +90,23 @@ def _serve_together(setup: Setup, listening: socket.socket, made_key: str | None
     board = Board(server.workers)
 
     def serve(number: int, ready: Ready) -> None:
-        serve_as_worker(setup, listeners[number], ready, Meter(board, number))
+        serve_as_worker(_as_of_now(setup, read), listeners[number], ready, Meter(board, number))
 
     return Fleet(server.workers, serve, server.shutdown_secs, board.forget_gauges).run()
+
+
+def _as_of_now(setup: Setup, read: Callable[[], Setup]) -> Setup:
+    """Give a worker what is configured now, which may be more than what the first ones began with.
+
+    What waits for a restart of all still waits. From a file that is refused the watch keeps away later.
+    """
+    try:
+        now = read()
+    except ConfigError as wrong:
+        log.warning("a worker starts on what the first ones began with: %s", wrong)
+        return setup
+    mask_too(now.config.secrets())
+    return attrs.evolve(now, config=in_force(now.config, setup.config))
 
 
 def _with_flags(setup: Setup, flags: Mapping[str, str | int | None]) -> Setup:
