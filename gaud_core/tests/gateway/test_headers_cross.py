@@ -7,7 +7,7 @@ import pytest
 from gaud_core.testing import Answer, ScriptedUpstream, chat_completion
 
 from .support import UPSTREAM_KEY, AcmeSettings, Served, Starter
-from .wire import chat
+from .wire import chat, head_of
 
 KEY = "sk-prx-test-key"
 SECRETS = {
@@ -61,6 +61,24 @@ def test_headers_of_the_call_travel(gaud: Served, upstream: ScriptedUpstream) ->
     seen = upstream.wait_call()
     assert {name: seen.header(name) for name in travelling} == travelling
     assert {name: seen.header(name) for name in staying} == dict.fromkeys(staying)
+
+
+@pytest.mark.parametrize(
+    ("told", "sent"),
+    [
+        ("application/x-www-form-urlencoded", "application/json"),
+        ("application/json; charset=utf-8", "application/json; charset=utf-8"),
+    ],
+)
+def test_a_body_that_was_read_as_json_is_sent_as_json(
+    gaud: Served, upstream: ScriptedUpstream, told: str, sent: str
+) -> None:
+    """`curl -d` calls everything a form, and LiteLLM believes that."""
+    upstream.add(chat_completion())
+    body = chat()
+    lines = [("content-type", told), ("content-length", str(len(body)))]
+    assert gaud.send(head_of("POST", "/v1/chat/completions", lines) + body).status == 200
+    assert upstream.wait_call().request.headers_named("content-type") == [sent]
 
 
 def test_client_cannot_set_what_the_provider_sets(gaud: Served, upstream: ScriptedUpstream) -> None:

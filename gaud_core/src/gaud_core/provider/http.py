@@ -68,6 +68,8 @@ class HTTPProvider(Provider[S]):
     async def pass_on(self, call: Call, more: Mapping[str, str] | None = None) -> Reply:
         """Do what `send` does, with more headers: a token that had to be waited for."""
         headers = {name: value for name, value in call.headers.items() if name in self.forward}
+        if call.content is None and call.body.raw and "json" not in headers.get("content-type", ""):
+            headers["content-type"] = "application/json"  # as it was read: `curl -d` says that it is a form
         headers.update(self.headers(call))
         headers.update(more or {})
         url = f"{self.base_url()}/{call.path}" + (f"?{call.query}" if call.query else "")
