@@ -1,4 +1,8 @@
-"""One browser and one gateway for the session; pages are watched for errors and for requests elsewhere."""
+"""One browser and one gateway for all; pages are watched for errors and for requests elsewhere.
+
+They live as long as the tests of this folder: Playwright keeps an event loop running, and the gateway
+changes the environment.
+"""
 
 from __future__ import annotations
 
@@ -31,7 +35,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
             item.add_marker(pytest.mark.skip(reason=_WITHOUT))
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def gaud(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
     """The gateway, with a little traffic in its books."""
     with world(tmp_path_factory.mktemp("browser")) as found:
@@ -39,7 +43,7 @@ def gaud(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
         yield found
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def chromium() -> Iterator[Any]:
     """The browser."""
     with browser() as found:

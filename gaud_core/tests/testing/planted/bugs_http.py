@@ -228,7 +228,7 @@ class SendsToAnotherPath(GoodHTTP):
 
     async def send(self, call: Call) -> Reply:
         """Shorten the path."""
-        return await super().send(attrs.evolve(call, endpoint="chat"))
+        return await super().send(attrs.evolve(call, path="chat"))
 
 
 class WritesTheBodyAnew(GoodHTTP):
