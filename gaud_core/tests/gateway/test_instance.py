@@ -75,6 +75,24 @@ async def test_hang_in_models(monkeypatch: pytest.MonkeyPatch) -> None:
         await instance_of(_hanging("models")).discover()
 
 
+async def test_an_older_answer_does_not_hide_a_newer_one() -> None:
+    """Somebody has logged in meanwhile: what was asked before comes late, and is out of date."""
+    old: asyncio.Future[Health] = asyncio.get_running_loop().create_future()
+    answers = [old, Health(healthy=True)]
+
+    async def health(self: object) -> Health:
+        answer = answers.pop(0)
+        return await answer if isinstance(answer, asyncio.Future) else answer
+
+    instance = instance_of(type("Slow", (Guest,), {"health": health}))
+    first = asyncio.create_task(instance.check_health())
+    await asyncio.sleep(0)
+    await instance.check_health()
+    old.set_result(Health(healthy=False, detail="nobody is logged in"))
+    await first
+    assert instance.health == Health(healthy=True)
+
+
 async def test_hang_in_health(monkeypatch: pytest.MonkeyPatch) -> None:
     """So has the question for health."""
     monkeypatch.setattr(module, "HEALTH_SECS", 0.01)

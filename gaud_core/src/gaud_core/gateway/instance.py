@@ -71,6 +71,8 @@ class Instance:
     guard: Guard = attrs.field(init=False)
     _overdue: WeakSet[asyncio.Task[Any]] = attrs.field(factory=WeakSet)
     _leaks_told: set[str] = attrs.field(factory=set)
+    _health_asked: int = 0
+    _health_told: int = 0
     _leases: int = 0
     _returned: asyncio.Event = attrs.field(factory=asyncio.Event)
 
@@ -145,13 +147,17 @@ class Instance:
         self.discovered_at, self.discovery_failed = time.time(), False
 
     async def check_health(self) -> None:
-        """Ask whether the upstream is up, and keep the answer."""
+        """Ask whether the upstream is up, and keep the answer unless a later question has been answered."""
+        self._health_asked += 1
+        question = self._health_asked
         try:
-            self.health = await within(HEALTH_SECS, self.guard.health())
+            health = await within(HEALTH_SECS, self.guard.health())
         except TimeoutError:
-            self.health = Health(healthy=False, detail=f"no answer within {HEALTH_SECS:g} s")
+            health = Health(healthy=False, detail=f"no answer within {HEALTH_SECS:g} s")
         except ApiError as error:
-            self.health = Health(healthy=False, detail=error.message)
+            health = Health(healthy=False, detail=error.message)
+        if question > self._health_told:
+            self.health, self._health_told = health, question
 
     def admit(self) -> Permit:
         """Let a call through, or raise Unavailable that says why and what to do."""
