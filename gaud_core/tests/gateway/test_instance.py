@@ -78,7 +78,7 @@ async def test_hang_in_models(monkeypatch: pytest.MonkeyPatch) -> None:
 async def test_an_older_answer_does_not_hide_a_newer_one() -> None:
     """Somebody has logged in meanwhile: what was asked before comes late, and is out of date."""
     old: asyncio.Future[Health] = asyncio.get_running_loop().create_future()
-    answers = [old, Health(healthy=True)]
+    answers: list[asyncio.Future[Health] | Health] = [old, Health(healthy=True)]
 
     async def health(self: object) -> Health:
         answer = answers.pop(0)
