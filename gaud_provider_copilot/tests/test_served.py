@@ -3,18 +3,12 @@
 from __future__ import annotations
 
 import json
-from importlib.util import find_spec
 from typing import Any
 
+import openai
 import pytest
 
-from gaud_core.gateway.dialects import ENDPOINTS
-
 from .conftest import USERS, World
-
-openai = pytest.importorskip("openai")
-pytestmark = pytest.mark.skipif("messages" not in ENDPOINTS, reason="this gateway serves chat alone")
-bridged = pytest.mark.skipif(find_spec("gaud_core.bridge") is None, reason="this gateway has no bridges")
 
 LOOK = {"name": "look", "input_schema": {"type": "object"}}
 REMINDER = {"type": "text", "text": "<system-reminder>Be kind.</system-reminder>"}
@@ -79,7 +73,6 @@ def test_chat_at_a_model_that_has_none(world: World) -> None:
     assert (_row(world)["endpoint"], world.github.refusals) == ("chat/completions", [])
 
 
-@bridged
 @pytest.mark.parametrize("stream", [False, True])
 def test_a_loop_of_tools_across_the_bridge_from_messages(world: World, stream: bool) -> None:
     """A program for Claude at a model of OpenAI's: its reminders beside a tool's result are no person's."""
@@ -94,7 +87,6 @@ def test_a_loop_of_tools_across_the_bridge_from_messages(world: World, stream: b
     assert [_row(world)["units"], world.github.used] == [0, 1]
 
 
-@bridged
 def test_a_loop_of_tools_across_the_bridge_from_responses(world: World) -> None:
     """OpenAI's SDK at a model of Anthropic's, whose split answer is put together first."""
     tool = {"type": "function", "name": "look", "parameters": {"type": "object"}, "strict": False}
