@@ -106,6 +106,7 @@ async def test_request(ctx: Context, sent: list[UpstreamRequest]) -> None:
     assert request.headers == {
         "user-agent": "me",
         "accept": "application/json",
+        "content-type": "application/json",
         "authorization": "Bearer sk-test",
     }
 

@@ -28,13 +28,12 @@ def _nothing(*_: Any, **__: Any) -> None:
 
 def settle_late() -> None:
     """A call is settled after its last byte instead of before."""
-    routes = _module("gateway.routes")
-    real = routes.Delivery
+    real = _module("gateway.dispatch").Delivery
 
     async def no_booking() -> None:
         pass
 
-    _put("gateway.routes", "Delivery", lambda send, book, directly: real(send, no_booking, directly))
+    _put("gateway.dispatch", "Delivery", lambda send, book, directly: real(send, no_booking, directly))
 
 
 def no_window() -> None:
@@ -101,13 +100,13 @@ def recover_never() -> None:
 
 def leavers_unbooked() -> None:
     """A call is not settled when its client leaves."""
-    real = _module("gateway.routes")._closed
+    real = _module("gateway.dispatch")._closed
 
     async def closed(booking: Any) -> None:
         if not booking.presence.left:
             await real(booking)
 
-    _put("gateway.routes", "_closed", closed)
+    _put("gateway.dispatch", "_closed", closed)
 
 
 def leavers_free() -> None:
