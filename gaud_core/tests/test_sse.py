@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import asyncio
 import itertools
-from collections.abc import AsyncIterator
+import re
+from collections.abc import AsyncIterator, Iterator
 
 import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from gaud_core import UpstreamFailed, events_of
-from gaud_core.sse import EventCutter, data_of, events_in
+from gaud_core.sse import EventCutter, Mark, data_of, events_in
 
 FAST = settings(max_examples=300, deadline=None)
 
@@ -207,3 +208,34 @@ def test_an_endless_event_is_refused() -> None:
 
     with pytest.raises(UpstreamFailed, match="an event of more than 4194304 bytes"):
         asyncio.run(_collected(endless()))
+
+
+@FAST
+@given(STREAMS)
+@example(b"data: [DONE]\n\n\ndata: x\n\ndata: [DONE]")
+@example(b"data: [DONE]\r\r\ndata: \xc3\xbc[DONE]\n\n")
+def test_a_mark_finds_just_the_events_that_have_it(stream: bytes) -> None:
+    """What is split off is one whole event each; all else stays as it is, and in its place."""
+    mark = Mark(re.compile("ü😀|event".encode()), b"[DONE]")
+    pieces = list(mark.split(stream))
+    assert b"".join(text for text, _ in pieces) == stream
+    marked = [text.lstrip(b"\r\n") for text, is_marked in pieces if is_marked]
+    assert marked == [event.lstrip(b"\r\n") for event in events_in(stream) if mark.is_in(event)]
+
+
+def test_marks_without_end_are_found_in_time() -> None:
+    """An upstream that sends nothing but ends costs what its bytes cost, and not their square."""
+    looked = _CountingPattern()
+    stream = b"data: [DONE]\n\n" * 5000
+    assert sum(marked for _, marked in Mark(looked, b"[DONE]").split(stream)) == 5000  # type: ignore[arg-type]
+    assert looked.searches == 1
+
+
+class _CountingPattern:
+    """A pattern that is nowhere, and counts how often it is looked for."""
+
+    searches = 0
+
+    def finditer(self, data: bytes) -> Iterator[re.Match[bytes]]:
+        self.searches += 1
+        return iter(())

@@ -15,13 +15,12 @@ from gaud_core.gateway.dialects.counts import member, read_usage, usage_of_answe
 from gaud_core.gateway.dialects.events import stream_error
 from gaud_core.ledger import Worst, prompt_tokens, worst_of
 from gaud_core.provider import Model
-from gaud_core.sse import data_of, events_in
+from gaud_core.sse import Mark, data_of
 
 __all__ = ["ChatCompletions", "Completions"]
 
 _DONE = b"[DONE]"
-_WORDS = (b'"usage"', b'"error"', b'"finish_reason":"', b'"finish_reason": "', _DONE)
-_NOTABLE = re.compile(rb'"usage"\s*:\s*\{|"error"\s*:\s*[^n\s]|"finish_reason"\s*:\s*"|\[DONE\]')
+_NOTABLE = Mark(re.compile(rb'"(?:usage"\s*:\s*\{|error"\s*:\s*[^n\s]|finish_reason"\s*:\s*")'), b"[DONE]")
 
 
 class _Chunk(msgspec.Struct):
@@ -72,14 +71,9 @@ class _ChatWatch:
 
     def see(self, events: bytes) -> bytes:
         """Look closer only at chunks that hold one of a few words; most hold none."""
-        for word in _WORDS:
-            if word in events:
-                break
-        else:
+        if not _NOTABLE.is_in(events):
             return events
-        if _NOTABLE.search(events) is None:
-            return events
-        return b"".join([event if self._keep(event) else _blank_lines(event) for event in events_in(events)])
+        return b"".join([self._shown(text) if marked else text for text, marked in _NOTABLE.split(events)])
 
     def complete(self) -> bool:
         """Say whether `[DONE]`, or at least a finish reason, has been seen and no error."""
@@ -88,6 +82,9 @@ class _ChatWatch:
     def error_event(self, error: ApiError) -> bytes:
         """Give OpenAI's error envelope as an event."""
         return error_event(error)
+
+    def _shown(self, event: bytes) -> bytes:
+        return event if self._keep(event) else _blank_lines(event)
 
     def _keep(self, event: bytes) -> bool:
         data = data_of(event)

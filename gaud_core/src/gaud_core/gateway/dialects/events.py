@@ -13,7 +13,7 @@ from gaud_core.call import Usage
 from gaud_core.errors import ApiError, ProviderError
 from gaud_core.gateway.dialects.base import event_of
 from gaud_core.gateway.dialects.counts import member
-from gaud_core.sse import data_of, events_in
+from gaud_core.sse import Mark, data_of
 
 __all__ = ["EventsWatch", "named_event", "notable", "stream_error"]
 
@@ -37,10 +37,11 @@ _STATUSES = {
 _decoder: msgspec.json.Decoder[Any] = msgspec.json.Decoder()
 
 
-def notable(*types: str) -> re.Pattern[bytes]:
-    """Make the pattern of events that are worth a look: of these types, errors, and `[DONE]`."""
+def notable(*types: str) -> Mark:
+    """Make the mark of events that are worth a look: of these types, errors, and `[DONE]`."""
     names = "|".join(re.escape(name) for name in types)
-    return re.compile(rf'"type"\s*:\s*"(?:{names}|error)"|"error"\s*:\s*[^n\s]|\[DONE\]'.encode())
+    pattern = rf'"(?:type"\s*:\s*"(?:{names}|error)"|error"\s*:\s*[^n\s])'
+    return Mark(re.compile(pattern.encode()), _DONE)
 
 
 @attrs.define
@@ -50,7 +51,7 @@ class EventsWatch:
     A subclass says which types end the stream, and reads from an event what it tells.
     """
 
-    notable: ClassVar[re.Pattern[bytes]] = notable("end")
+    notable: ClassVar[Mark] = notable("end")
     ends: ClassVar[frozenset[str]] = frozenset()
     """Types of events after which nothing more comes."""
 
@@ -62,9 +63,10 @@ class EventsWatch:
 
     def see(self, events: bytes) -> bytes:
         """Take whole events; most are none that matters."""
-        if self.notable.search(events) is None:
+        if not self.notable.is_in(events):
             return events
-        return b"".join([self._shown(event) for event in events_in(events)])
+        pieces = self.notable.split(events)
+        return b"".join([self._shown(text) if marked else text for text, marked in pieces])
 
     def complete(self) -> bool:
         """Say whether the stream has told its end, and no error."""

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import re
 from typing import Any, ClassVar
 
 import attrs
@@ -15,6 +14,7 @@ from gaud_core.gateway.dialects.counts import read_usage
 from gaud_core.gateway.dialects.events import EventsWatch, notable
 from gaud_core.ledger import Worst, prompt_tokens, worst_of, worst_of_units
 from gaud_core.provider import Model
+from gaud_core.sse import Mark
 
 __all__ = ["Images", "Speech", "Transcriptions"]
 
@@ -71,7 +71,7 @@ class Images(Passthrough):
 
 @attrs.define
 class _ImagesWatch(EventsWatch):
-    notable: ClassVar[re.Pattern[bytes]] = notable("image_generation.completed", "image_edit.completed")
+    notable: ClassVar[Mark] = notable("image_generation.completed", "image_edit.completed")
     _count: int = 0
 
     def read(self, kind: str, event: dict[str, Any]) -> None:
@@ -103,7 +103,7 @@ class Speech(Passthrough):
 
 @attrs.define
 class _SpeechWatch(EventsWatch):
-    notable: ClassVar[re.Pattern[bytes]] = notable("speech.audio.done")
+    notable: ClassVar[Mark] = notable("speech.audio.done")
     ends: ClassVar[frozenset[str]] = frozenset({"speech.audio.done"})
 
     def read(self, kind: str, event: dict[str, Any]) -> None:
@@ -139,7 +139,7 @@ class Transcriptions(Passthrough):
 
 @attrs.define
 class _TranscriptionsWatch(EventsWatch):
-    notable: ClassVar[re.Pattern[bytes]] = notable("transcript.text.done")
+    notable: ClassVar[Mark] = notable("transcript.text.done")
     ends: ClassVar[frozenset[str]] = frozenset({"transcript.text.done"})
 
     def read(self, kind: str, event: dict[str, Any]) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from typing import Any, ClassVar
 
 import attrs
@@ -16,6 +15,7 @@ from gaud_core.gateway.dialects.events import EventsWatch, notable
 from gaud_core.gateway.envelope import anthropic_body
 from gaud_core.ledger import Worst
 from gaud_core.provider import Model
+from gaud_core.sse import Mark
 
 __all__ = ["CountTokens", "Messages"]
 
@@ -66,7 +66,7 @@ class CountTokens(Messages):
 
 @attrs.define
 class _MessagesWatch(EventsWatch):
-    notable: ClassVar[re.Pattern[bytes]] = notable(*_TYPES)
+    notable: ClassVar[Mark] = notable(*_TYPES)
     ends: ClassVar[frozenset[str]] = frozenset({"message_stop"})
     _told: dict[str, Any] = attrs.field(factory=dict)
 

@@ -16,6 +16,7 @@ from gaud_core.gateway.dialects.counts import member, read_usage
 from gaud_core.gateway.dialects.events import EventsWatch, named_event, notable, stream_error
 from gaud_core.ledger import Worst, prompt_tokens, worst_of
 from gaud_core.provider import Model
+from gaud_core.sse import Mark
 
 __all__ = ["Responses"]
 
@@ -66,7 +67,7 @@ class Responses(Passthrough):
 
 @attrs.define
 class _ResponsesWatch(EventsWatch):
-    notable: ClassVar[re.Pattern[bytes]] = notable("response.created", *_ENDS)
+    notable: ClassVar[Mark] = notable("response.created", *_ENDS)
     ends: ClassVar[frozenset[str]] = frozenset(_ENDS)
     _latest: bytes = b""
 
