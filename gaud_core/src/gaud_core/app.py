@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import os
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, MutableMapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping, MutableMapping, Sequence
 from contextlib import asynccontextmanager
 from typing import Any
 
@@ -13,16 +13,18 @@ import attrs
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
 from starlette.middleware import Middleware
+from starlette.middleware.errors import ServerErrorMiddleware
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import BaseRoute, Route
+from starlette.types import ASGIApp
 
 from gaud_core.access import Identity, People, bootstrap
 from gaud_core.admin import Desk, admin_routes
 from gaud_core.config import Config
-from gaud_core.errors import ApiError, MethodNotAllowed, NotFound, one_line
+from gaud_core.errors import ApiError, MethodNotAllowed, NotFound
 from gaud_core.gateway.dialects import ENDPOINTS, FORMS, WITHOUT_MODEL
-from gaud_core.gateway.envelope import ANTHROPIC, error_body
+from gaud_core.gateway.envelope import error_answer
 from gaud_core.gateway.forms import FormRoute
 from gaud_core.gateway.gateway import Gateway
 from gaud_core.gateway.objects import OBJECT_ROUTES, ObjectRoute
@@ -39,6 +41,7 @@ from gaud_core.ui import Dashboard, front
 __all__ = ["create_app"]
 
 _JSON = [one for one in ENDPOINTS if one not in FORMS | WITHOUT_MODEL]
+_PREFIXES = ("/v1/", "/")
 _ALL_METHODS = ("GET", "POST", "PUT", "PATCH", "DELETE")
 
 log = logging.getLogger("gaud")
@@ -59,8 +62,9 @@ def create_app(
     found = discover(os.environ) if plugins is None else plugins
     opened = _open(config) if store is None else store
     gateway = Gateway(config, found, opened, strict=is_strict(os.environ))
-    parts = _Parts(gateway, opened, meter or Meter(), Dashboard(gateway, opened))
-    app = Starlette(
+    calls = {one: CallRoute(gateway, one) for one in _JSON}
+    parts = _Parts(gateway, opened, meter or Meter(), Dashboard(gateway, opened), calls)
+    app = _Application(
         routes=list(parts.routes()),
         middleware=list(parts.middleware()),
         exception_handlers={ApiError: _api_error, HTTPException: _http_error},
@@ -82,6 +86,7 @@ class _Parts:
     store: Store
     meter: Meter
     dashboard: Dashboard
+    calls: Mapping[str, CallRoute]
 
     @asynccontextmanager
     async def lifespan(self, app: Starlette) -> AsyncIterator[None]:
@@ -103,7 +108,7 @@ class _Parts:
         administrator = _administrator(gateway)
         desk = Desk(People(self.store), self.store, administrator, gateway_settings=gateway.desk)
         return [
-            *_both([(one, CallRoute(gateway, one), ["POST"]) for one in _JSON]),
+            *_both([(endpoint, app, ["POST"]) for endpoint, app in self.calls.items()]),
             *_both([(one, FormRoute(gateway, one), ["POST"]) for one in sorted(FORMS)]),
             *_both([(one.path, ObjectRoute(gateway, one), one.methods) for one in OBJECT_ROUTES]),
             *_both([("models", list_models(gateway), ["GET"]), ("realtime", realtime, _ALL_METHODS)]),
@@ -118,11 +123,25 @@ class _Parts:
 
     def middleware(self) -> Sequence[Middleware]:
         """Give what stands around every path, the outermost first."""
-        calls = {f"{prefix}{endpoint}": endpoint for endpoint in ENDPOINTS for prefix in ("/v1/", "/")}
+        calls = {f"{prefix}{endpoint}": endpoint for endpoint in ENDPOINTS for prefix in _PREFIXES}
+        short = {f"{prefix}{endpoint}": app for endpoint, app in self.calls.items() for prefix in _PREFIXES}
         return [
-            Middleware(Exchanges, meter=self.meter, calls=calls),
+            Middleware(Exchanges, meter=self.meter, calls=calls, short=short, is_plain=self._is_plain),
             Middleware(LiveCORS, gateway=self.gateway),
         ]
+
+    def _is_plain(self) -> bool:
+        """Whether nothing stands around calls but `Exchanges`."""
+        return not self.gateway.config.server.cors_origins
+
+
+class _Application(Starlette):
+    """Starlette without its own outermost middleware, whose work `Exchanges` does."""
+
+    def build_middleware_stack(self) -> ASGIApp:
+        """Leave it out."""
+        whole = super().build_middleware_stack()
+        return whole.app if isinstance(whole, ServerErrorMiddleware) else whole
 
 
 def _open(config: Config) -> Store:
@@ -135,9 +154,9 @@ def _open(config: Config) -> Store:
 
 def _both(served: Sequence[tuple[str, Any, Sequence[str]]]) -> Iterator[BaseRoute]:
     """Serve paths below `/v1/`, and without it: some clients have it in their base URL, and others not."""
-    for prefix in ("/v1", ""):
+    for prefix in _PREFIXES:
         for path, endpoint, methods in served:
-            yield Route(f"{prefix}/{path}", endpoint, methods=methods)
+            yield Route(f"{prefix}{path}", endpoint, methods=methods)
 
 
 def _administrator(gateway: Gateway) -> Callable[[MutableMapping[str, Any]], Awaitable[Identity]]:
@@ -155,13 +174,8 @@ async def _api_error(request: Request, error: Exception) -> Response:
         raise error
     exchange = request.scope["gaud.exchange"]
     exchange.fields.setdefault("error", error.message)
-    headers = {"retry-after": str(error.retry_after)} if error.retry_after is not None else {}
-    if error.hint:
-        headers["x-gaud-hint"] = one_line(error.hint).encode("latin-1", "replace").decode("latin-1")
-    body = error_body(error, request.scope, exchange.id)
-    if body.startswith(ANTHROPIC):
-        headers["request-id"] = exchange.id  # where Anthropic's SDKs look for it
-    return Response(body, error.http_status, headers, media_type="application/json")
+    headers, body = error_answer(error, request.scope, exchange.id)
+    return Response(body, error.http_status, headers)
 
 
 async def _http_error(request: Request, error: Exception) -> Response:

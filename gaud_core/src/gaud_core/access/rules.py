@@ -14,6 +14,6 @@ def model_allowed(globs: Sequence[str], instance: str, model: str) -> bool:
     A glob with a colon is held against `instance:model`, one without against the model alone. If `work:*`
     were held against the model too, `other:work:x` would be a way to what only `other` serves.
     """
-    if not globs:
+    if not globs or "*" in globs:
         return True
     return any(fnmatchcase(f"{instance}:{model}" if ":" in glob else model, glob) for glob in globs)

@@ -9,6 +9,7 @@ from typing import Any
 import attrs
 
 from gaud_core.errors import BooksClosed
+from gaud_core.frozen import frozen
 from gaud_core.gateway.headers import encode
 
 __all__ = ["DIRECTLY", "BrokenAnswer", "Delivery", "Send"]
@@ -23,7 +24,7 @@ class BrokenAnswer(Exception):
     """An answer broke after its beginning was sent, so the connection must end without a clean end."""
 
 
-@attrs.frozen(eq=False)
+@frozen(eq=False)
 class Delivery:
     """ASGI's messages of one answer; `book` settles the call, may raise BooksClosed and be called again.
 
@@ -33,15 +34,19 @@ class Delivery:
     send: Send
     book: Callable[[], Awaitable[None]]
     directly: Send = attrs.field(default=attrs.Factory(lambda own: own.send, takes_self=True))
+    lap: Callable[[str], None] = lambda part: None
+    """Hears which part of the work has ended, before the head goes out that tells the times."""
 
     async def whole(self, status: int, headers: list[tuple[str, str]], body: bytes) -> None:
         """Send an answer that is complete; nothing of it if it cannot be booked."""
         await self.book()
-        await self.start(status, headers)
+        self.lap("settle")
+        await self.send({"type": "http.response.start", "status": status, "headers": encode(headers)})
         await self.directly({"type": "http.response.body", "body": body})
 
     async def start(self, status: int, headers: list[tuple[str, str]]) -> None:
-        """Send the status and the headers."""
+        """Send the status and the headers of an answer whose first bytes are there."""
+        self.lap("upstream")
         await self.send({"type": "http.response.start", "status": status, "headers": encode(headers)})
 
     async def more(self, piece: bytes, *, last: bool = False) -> None:

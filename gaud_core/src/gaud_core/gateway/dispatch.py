@@ -6,11 +6,10 @@ from collections.abc import Awaitable, Callable, MutableMapping
 from functools import partial
 from typing import Any
 
-import attrs
-
 from gaud_core.access import Identity
 from gaud_core.call import Body, Call, Reply
 from gaud_core.errors import ApiError, BooksClosed, BudgetSpent, LimitReached
+from gaud_core.frozen import frozen
 from gaud_core.gateway.booking import Booking
 from gaud_core.gateway.breaker import Permit
 from gaud_core.gateway.delivery import DIRECTLY, Delivery, Send
@@ -32,7 +31,7 @@ Scope = MutableMapping[str, Any]
 _LONGEST_ID = 1000
 
 
-@attrs.frozen
+@frozen
 class Trip:
     """A call, where it goes, who asks, and the most that it can take.
 
@@ -59,7 +58,7 @@ class Trip:
     """Why it goes to that instance, see `Route`; `only` where a header or nothing else decided."""
 
 
-@attrs.frozen
+@frozen
 class Client:
     """The way to the client: what he says, what he is told with and without the middleware, when he leaves.
 
@@ -109,6 +108,7 @@ async def _book(gateway: Gateway, trip: Trip, presence: Presence, exchange: Exch
     except (LimitReached, BudgetSpent) as refusal:
         exchange.headers += limit_headers(refusal.remaining, threshold)
         raise
+    exchange.lap("admit")
     exchange.headers += limit_headers(ticket.remaining, threshold)
     remember = partial(_remember, gateway, trip) if trip.remembers else _forget
     outcome = Outcome(instance.guard.explain, remember, trip.dialect.measured(trip.asked))
@@ -146,7 +146,8 @@ async def _relay(trip: Trip, booking: Booking, client: Client) -> None:
     booking.sent_ms = booking.exchange.elapsed_ms()
     reply = await trip.instance.guard.send(trip.call)
     booking.exchange.fields["first_byte_ms"] = booking.exchange.elapsed_ms()
-    delivery = Delivery(client.send, booking.close, client.directly)
+    booking.exchange.lap("upstream")
+    delivery = Delivery(client.send, booking.close, client.directly, booking.exchange.lap)
     try:
         if trip.change is not None:
             reply = await trip.change(reply)

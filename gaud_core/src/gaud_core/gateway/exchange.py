@@ -2,18 +2,24 @@
 
 from __future__ import annotations
 
-import secrets
+import random
 import time
 from typing import Any
 
 import attrs
 
-__all__ = ["Exchange"]
+__all__ = ["ARRIVED", "Exchange"]
+
+ARRIVED = "gaud.arrived"
+"""Where in a request's scope our own protocol says when it came, by `time.perf_counter`."""
 
 
 def _new_id() -> str:
-    """Make an id: 48 random bits after the time, which lets the ledger's index grow at its end only."""
-    return f"req_{time.time_ns() // 1_000_000:012x}{secrets.token_hex(6)}"
+    """Make an id: 48 random bits after the time, which lets the ledger's index grow at its end only.
+
+    The bits keep ids apart and nothing secret; Python seeds them anew in each forked worker.
+    """
+    return f"req_{time.time_ns() // 1_000_000:012x}{random.getrandbits(48):012x}"
 
 
 @attrs.define
@@ -32,7 +38,22 @@ class Exchange:
     cost_nanos: int | None = None
     headers: list[tuple[bytes, bytes]] = attrs.field(factory=list)
     """What the answer is to carry of the caller's limits, whatever the answer becomes."""
+    laps: dict[str, float] = attrs.field(factory=dict)
+    """Seconds that each part of Gaud's work has taken, in the order of the parts."""
+    _since: float = attrs.field(default=attrs.Factory(lambda own: own.begun, takes_self=True))
+
+    def lap(self, part: str) -> None:
+        """Count the time since the last lap as this part's."""
+        now = time.perf_counter()
+        self.laps[part] = self.laps.get(part, 0.0) + now - self._since
+        self._since = now
 
     def elapsed_ms(self) -> float:
         """Milliseconds since the request came."""
         return round((time.perf_counter() - self.begun) * 1000, 1)
+
+    def server_timing(self) -> bytes:
+        """Give the laps and the whole so far as the value of `Server-Timing` (W3C), in milliseconds."""
+        total = time.perf_counter() - self.begun
+        parts = [f"{part};dur={secs * 1000:.2f}" for part, secs in self.laps.items()]
+        return ", ".join([*parts, f"total;dur={total * 1000:.2f}"]).encode()

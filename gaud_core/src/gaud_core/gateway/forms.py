@@ -43,6 +43,7 @@ class FormRoute:
             await CallRoute(self.gateway, self.endpoint)(scope, receive, send)
             return
         identity = await self.gateway.door.identify(scope)
+        exchange.lap("auth")
         boundary = boundary_of(content_type)
         if boundary is None:
             raise BadRequest(f"/v1/{self.endpoint} takes a multipart form.", status=415, code="form_expected")
@@ -50,6 +51,7 @@ class FormRoute:
         upload = Upload(headers, receive, config.server.max_upload_bytes, config.data.folder)
         try:
             trip = await self._prepare(scope, upload, boundary, identity)
+            exchange.lap("route")
             await dispatch(self.gateway, trip, exchange, Client(upload.rest, send, scope.get(DIRECTLY, send)))
         except ClientLeft:
             exchange.status = CLIENT_LEFT

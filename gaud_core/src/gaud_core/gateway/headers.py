@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
+from functools import lru_cache
 
 __all__ = [
     "CREDENTIALS",
@@ -34,6 +35,8 @@ _OURS = frozenset(
 )
 STRICT_HEADER = "x-gaud-strict"
 """By it a client asks that none of his fields be dropped; it is meant for Gaud."""
+_STAYS = frozenset({name.encode() for name in (*_HOP_BY_HOP, *CREDENTIALS, STRICT_HEADER)})
+_DROPPED = _HOP_BY_HOP | _OURS
 _PLAIN_CONNECTION = frozenset({"keep-alive", "close"})
 _DECODABLE = ("gzip", "deflate", "identity")
 
@@ -41,24 +44,28 @@ _DECODABLE = ("gzip", "deflate", "identity")
 def client_headers(raw: Sequence[tuple[bytes, bytes]], *, stream: bool) -> dict[str, str]:
     """Give the client's headers that may travel, names in lower case.
 
+    Values are read so that their bytes come out again; most clients write UTF-8.
+
     Streams ask for no compression, because their events are read on the way; whole answers offer only
     what Gaud can read as well.
     """
     headers: dict[str, str] = {}
+    connection: list[str] = []
     for key, text in raw:
-        name = key.decode("latin-1")
-        if name not in _HOP_BY_HOP and name not in CREDENTIALS and name != STRICT_HEADER:
-            value = _text(text)
+        if key not in _STAYS:
+            name, value = key.decode("latin-1"), text.decode("utf-8", "surrogateescape")
             headers[name] = f"{headers[name]}, {value}" if name in headers else value  # RFC 9110 §5.3
-    for name in _named_by_connection(raw):
-        headers.pop(name, None)
+        elif key == b"connection":  # which makes others hop-by-hop as well (RFC 9110 §7.6.1)
+            connection += text.decode("latin-1").lower().split(",")
+    for name in connection:
+        headers.pop(name.strip(), None)
     headers["accept-encoding"] = "identity" if stream else _encodings(headers.get("accept-encoding", ""))
     return headers
 
 
 def upstream_headers(headers: Iterable[tuple[str, str]]) -> list[tuple[str, str]]:
     """Give the upstream's headers that the client may see."""
-    dropped = _HOP_BY_HOP | _OURS
+    dropped = _DROPPED
     for name, value in headers:
         if name == "connection" and value.lower() not in _PLAIN_CONNECTION:
             dropped = dropped | {word.strip() for word in value.lower().split(",")}
@@ -90,18 +97,7 @@ def retry_after(headers: Iterable[tuple[str, str]]) -> str | None:
     return next((value for name, value in headers if name == "retry-after"), None)
 
 
-def _text(value: bytes) -> str:
-    """Read a header's value so that its bytes come out again; most clients write UTF-8."""
-    return value.decode("utf-8", "surrogateescape")
-
-
-def _named_by_connection(raw: Iterable[tuple[bytes, bytes]]) -> Iterator[str]:
-    """Give the names that `connection` makes hop-by-hop as well (RFC 9110 §7.6.1)."""
-    for name, value in raw:
-        if name == b"connection":
-            yield from (word.strip() for word in value.decode("latin-1").lower().split(","))
-
-
+@lru_cache(maxsize=64)
 def _encodings(accepted: str) -> str:
     parts = (part.replace(" ", "").lower().partition(";q=") for part in accepted.split(","))
     offered = {name for name, _, weight in parts if weight.strip("0.") or not weight}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from typing import Any, ClassVar
 
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
@@ -9,7 +10,7 @@ from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 from gaud_core.errors import ApiError, BadRequest
 from gaud_core.gateway.cork import Cork
 from gaud_core.gateway.delivery import DIRECTLY
-from gaud_core.gateway.exchange import Exchange
+from gaud_core.gateway.exchange import ARRIVED, Exchange
 from gaud_core.gateway.presence import LEAVING, Leaving
 
 __all__ = ["LimitedProtocol", "protocol_with_limit"]
@@ -32,10 +33,11 @@ class LimitedProtocol(HttpToolsProtocol):
         super().connection_made(Cork(transport, self.loop))  # type: ignore[arg-type]
 
     def on_message_begin(self) -> None:
-        """Let the request hear when its client leaves, without a task that waits for it."""
+        """Let the request know when it came, and hear when its client leaves without a task for that."""
         super().on_message_begin()
         scope: dict[str, Any] = self.scope  # type: ignore[assignment]
         scope[LEAVING] = self._leaving
+        scope[ARRIVED] = time.perf_counter()
 
     def connection_lost(self, exc: Exception | None) -> None:
         """Tell whoever still works for this client."""

@@ -33,7 +33,9 @@ async def read_body(headers: Iterable[tuple[bytes, bytes]], receive: Receive, li
 
 def refuse_encoded(headers: Mapping[bytes, bytes]) -> None:
     """Raise BadRequest for a compressed body, which nobody could look into."""
-    encoding = headers.get(b"content-encoding", b"identity").decode("latin-1").lower()
+    if b"content-encoding" not in headers:
+        return
+    encoding = headers[b"content-encoding"].decode("latin-1").lower()
     if encoding not in {"identity", ""}:
         message = (
             f"The request body is compressed (`content-encoding: {encoding[:40]}`); send it uncompressed."

@@ -35,7 +35,8 @@ def limit_headers(remaining: Remaining, warning_percent: int) -> list[Header]:
             headers += ((names[0], b"%d" % room.limit), (names[1], b"%d" % room.left))
             if room.reset_secs:
                 headers.append((names[2], b"%ds" % room.reset_secs))
-    if warnings := list(_warnings(remaining, warning_percent)):
+    budgeted = remaining.daily or remaining.monthly
+    if budgeted and (warnings := list(_warnings(remaining, warning_percent))):
         headers.append((b"x-budget-warning", "; ".join(warnings).encode()))
     return headers
 

@@ -82,7 +82,9 @@ class ObjectRoute:
         if scope["method"] not in operation.methods:  # HEAD, which comes with GET
             raise MethodNotAllowed(f"/v1/{operation.path} does not take {scope['method']}.")
         identity = await gateway.door.identify(scope)
+        exchange.lap("auth")
         raw = await read_body(scope["headers"], receive, gateway.config.server.max_body_bytes)
+        exchange.lap("queue")
         query = query_of(scope["query_string"])
         is_stream = "stream=true" in query.lower().split("&")
         headers = client_headers(scope["headers"], stream=is_stream or operation.is_list)
@@ -92,6 +94,7 @@ class ObjectRoute:
         instance, own = await self._instance(whereabouts, wanted, headers)
         headers.pop(PROVIDER_HEADER, None)
         exchange.fields |= {"provider": instance.name, "stream": is_stream}
+        exchange.lap("route")
         call = Call(
             exchange.id,
             operation.endpoint,

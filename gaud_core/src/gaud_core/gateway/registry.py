@@ -14,6 +14,7 @@ import attrs
 
 from gaud_core.bridge import reached_from
 from gaud_core.errors import ModelNotFound
+from gaud_core.frozen import frozen
 from gaud_core.gateway.instance import Instance
 from gaud_core.provider import Model
 
@@ -28,7 +29,7 @@ MayUse = Callable[[str, str], bool]
 _WORD = re.compile(r"[a-z0-9][a-z0-9_-]{0,30}")
 
 
-@attrs.frozen
+@frozen
 class Route:
     """Where a call goes, the model's name there, and why: `prefix`, `listed`, `pattern` or `maker`."""
 

@@ -49,14 +49,17 @@ class CallRoute:
         """Read the request and find its upstream."""
         gateway, endpoint = self.gateway, self.endpoint
         identity = await gateway.door.identify(scope)
+        exchange.lap("auth")
         raw = await read_body(scope["headers"], receive, gateway.config.server.max_body_bytes)
+        exchange.lap("queue")
         body = Body.parse(raw)
         await gateway.registry.known(body.model)
-        whereabouts, earlier = Whereabouts(gateway, identity), self.dialect.continues(body)
-        made = await whereabouts.remembered(earlier) if earlier else None
+        earlier = self.dialect.continues(body)
+        whereabouts = Whereabouts(gateway, identity) if earlier else None
+        made = await whereabouts.remembered(earlier) if whereabouts else None
         # from here on nothing is awaited until the instance is leased: it could be replaced in between
         route = gateway.registry.route(body.model, identity.may_use, endpoint)
-        if made is not None:
+        if whereabouts and made is not None:
             route = whereabouts.continued(made, route, body.model)
         exchange.fields |= {
             "provider": route.instance.name,
@@ -69,8 +72,10 @@ class CallRoute:
             trip = self._native(scope, exchange, identity, body, route)
         else:
             trip = self._bridged(bridge, scope, exchange, identity, body, route, strict=strict)
-        where = f"The upstream of `{trip.instance.name}` has no place for these fields"
-        name_dropped(trip.instance.guard.dropped(trip.call), where, exchange, strict=strict)
+        if dropped := trip.instance.guard.dropped(trip.call):
+            where = f"The upstream of `{trip.instance.name}` has no place for these fields"
+            name_dropped(dropped, where, exchange, strict=strict)
+        exchange.lap("route")
         return trip
 
     def _native(self, scope: Scope, exchange: Exchange, identity: Identity, body: Body, route: Route) -> Trip:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import calendar
-from datetime import UTC, date, datetime
+from datetime import date
+from functools import lru_cache
 
 __all__ = ["DAY_MS", "day_of", "month_of", "periods_of", "until_next_day", "until_next_month"]
 
@@ -13,7 +14,7 @@ _EPOCH_DAY = date(1970, 1, 1).toordinal()
 
 def day_of(millis: int) -> str:
     """The day, as `2026-11-23`."""
-    return date.fromordinal(_EPOCH_DAY + millis // DAY_MS).isoformat()
+    return _day(millis // DAY_MS)
 
 
 def month_of(millis: int) -> str:
@@ -34,10 +35,16 @@ def until_next_day(millis: int) -> int:
 
 def until_next_month(millis: int) -> int:
     """Whole seconds until monthly budgets turn, upward."""
-    now = _utc(millis)
-    days_after_today = calendar.monthrange(now.year, now.month)[1] - now.day
-    return until_next_day(millis) + days_after_today * DAY_MS // 1000
+    return until_next_day(millis) + _days_left(millis // DAY_MS) * DAY_MS // 1000
 
 
-def _utc(millis: int) -> datetime:
-    return datetime.fromtimestamp(millis // 1000, UTC)
+@lru_cache(maxsize=16)
+def _day(days: int) -> str:
+    return date.fromordinal(_EPOCH_DAY + days).isoformat()
+
+
+@lru_cache(maxsize=16)
+def _days_left(days: int) -> int:
+    """Give how many days of the month come after this one."""
+    today = date.fromordinal(_EPOCH_DAY + days)
+    return calendar.monthrange(today.year, today.month)[1] - today.day

@@ -28,6 +28,7 @@ _LONGEST_NUMBER = 50
 _PER = 1_000_000
 _MOST_USD = MAX_NANOS // 10**9
 _LIMIT_NAMES = ("max_completion_tokens", "max_tokens", "max_output_tokens")
+_CHOICE_NAMES = ("n", "best_of")
 
 
 def cost_of(usage: Usage, price: Price | None) -> tuple[int | None, str]:
@@ -117,12 +118,12 @@ def _token_parts(usage: Usage, price: Price) -> tuple[tuple[int, int | None], ..
 
 
 def _longest_answer(request: Mapping[str, Any], limit: int | None, default: int) -> int:
-    asked = [value for name in _LIMIT_NAMES if (value := _count(request.get(name))) is not None]
-    longest = max(asked) if asked else (limit or default)
-    if limit:
-        longest = min(longest, limit)
-    choices = min(max(_count(request.get("n")) or 1, _count(request.get("best_of")) or 1), _MOST_CHOICES)
-    return min(longest * choices, _MOST_TOKENS)
+    longest = max([_count(request[name]) or 0 for name in _LIMIT_NAMES if name in request], default=0)
+    longest = longest or limit or default
+    if limit and longest > limit:
+        longest = limit
+    choices = max([_count(request[name]) or 1 for name in _CHOICE_NAMES if name in request], default=1)
+    return min(longest * min(choices, _MOST_CHOICES), _MOST_TOKENS)
 
 
 def _count(value: object) -> int | None:
@@ -145,10 +146,12 @@ def _number(text: str) -> float | None:
 
 
 def _total(parts: tuple[tuple[int, int | None], ...]) -> int | None:
-    used = [(tokens, price) for tokens, price in parts if tokens]
-    if any(price is None for _, price in used):
-        return None
-    millionths = sum(tokens * (price or 0) for tokens, price in used)
+    millionths = 0
+    for tokens, price in parts:
+        if tokens:
+            if price is None:
+                return None
+            millionths += tokens * price
     return min(-(-millionths // _PER), MAX_NANOS)
 
 
@@ -157,4 +160,4 @@ def _first(own: int | None, usual: int | None) -> int | None:
 
 
 def _dearest(usual: int | None, *others: int | None) -> int | None:
-    return None if usual is None else max(usual, *(price for price in others if price is not None), usual)
+    return None if usual is None else max([usual, *[price for price in others if price is not None]])

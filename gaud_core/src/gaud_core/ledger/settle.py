@@ -5,8 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-import attrs
-
+from gaud_core.frozen import frozen
 from gaud_core.ledger.prices import MAX_NANOS
 from gaud_core.ledger.standing import Standing
 from gaud_core.ledger.values import Settled, Settlement
@@ -16,7 +15,7 @@ __all__ = ["Closing", "OpenCall", "close", "find", "settle"]
 MAX_TOKENS = 2**40
 
 
-@attrs.frozen
+@frozen
 class Closing:
     """A settlement on its way, with the call that it is for."""
 
@@ -24,7 +23,7 @@ class Closing:
     settlement: Settlement
 
 
-@attrs.frozen
+@frozen
 class OpenCall:
     """A call as it stands in the books before it ends."""
 

@@ -6,10 +6,12 @@ import enum
 
 import attrs
 
+from gaud_core.frozen import frozen
+
 __all__ = ["Admission", "Policy", "Remaining", "Room", "Settled", "Settlement", "Ticket", "Worst"]
 
 
-@attrs.frozen
+@frozen
 class Worst:
     """The most that a call can take; `nanos` is None when the model has no price."""
 
@@ -17,7 +19,7 @@ class Worst:
     nanos: int | None = None
 
 
-@attrs.frozen
+@frozen
 class Admission:
     """A call that wants to go out; `id` is ours and unique, never one that a client chose.
 
@@ -38,7 +40,7 @@ class Admission:
     chosen_by: str | None = None
 
 
-@attrs.frozen
+@frozen
 class Room:
     """What is left of one limit after this call, and in how many seconds it is whole again."""
 
@@ -47,7 +49,7 @@ class Room:
     reset_secs: int
 
 
-@attrs.frozen
+@frozen
 class Remaining:
     """What is left of each limit that the caller has."""
 
@@ -58,7 +60,7 @@ class Remaining:
     monthly: Room | None = None
 
 
-@attrs.frozen
+@frozen
 class Ticket:
     """A call that is in the books and may go out; it must be settled, whatever happens to it."""
 
@@ -69,7 +71,7 @@ class Ticket:
     remaining: Remaining = Remaining()
 
 
-@attrs.frozen
+@frozen
 class Settlement:
     """How a call ended. A cost of None is unknown, never free; tokens of None were never told.
 

@@ -8,6 +8,7 @@ import re
 import sys
 import time
 from collections.abc import Iterable, Iterator
+from functools import lru_cache
 from typing import Any
 
 from gaud_core.settings import MASK
@@ -15,6 +16,7 @@ from gaud_core.settings import MASK
 __all__ = ["change_logging", "mask_too", "set_up_logging"]
 
 _UNPRINTABLE = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]")
+_UNQUOTED = re.compile(r'[^ "=]+')
 _MOST_SECRETS = 1000
 _SHORTEST_SECRET = 6  # masking shorter ones would tear holes into ordinary words
 
@@ -41,7 +43,7 @@ class _Formatter(logging.Formatter):
 class _Text(_Formatter):
     def line(self, record: logging.LogRecord) -> str:
         fields: dict[str, Any] = getattr(record, "fields", {})
-        pairs = "".join(f" {name}={_quoted(value)}" for name, value in fields.items() if value is not None)
+        pairs = "".join([f" {name}={_quoted(value)}" for name, value in fields.items() if value is not None])
         message = _one_line(record.getMessage())
         return f"{_utc(record)} {record.levelname:<7} {record.name}: {message}{pairs}{self._trace(record)}"
 
@@ -80,6 +82,14 @@ def set_up_logging(level: str, *, as_json: bool, secrets: Iterable[str] = ()) ->
         logger = logging.getLogger(inherited)
         logger.handlers.clear()
         logger.propagate = True
+    _look_up_no_more_than_is_shown()
+
+
+def _look_up_no_more_than_is_shown() -> None:
+    """Spare each record its thread, its process and its line of code, as the manual of `logging` says."""
+    for looked_up in ("logThreads", "logProcesses", "logMultiprocessing", "logAsyncioTasks"):
+        setattr(logging, looked_up, False)
+    setattr(logging, "_srcfile", None)  # noqa: B010  mypy does not know it, the manual does
 
 
 def change_logging(level: str, *, as_json: bool) -> None:
@@ -104,13 +114,21 @@ def _ours() -> Iterator[tuple[logging.Handler, _Formatter]]:
 
 
 def _utc(record: logging.LogRecord) -> str:
-    return f"{time.strftime('%Y-%m-%dT%H:%M:%S', time.gmtime(record.created))}.{int(record.msecs):03d}Z"
+    return f"{_second(int(record.created))}.{int(record.msecs):03d}Z"
+
+
+@lru_cache(maxsize=4)
+def _second(seconds: int) -> str:
+    return time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(seconds))
 
 
 def _one_line(text: str) -> str:
-    return _UNPRINTABLE.sub(lambda found: repr(found[0])[1:-1], text)
+    return _UNPRINTABLE.sub(lambda found: repr(found[0])[1:-1], text) if not text.isprintable() else text
 
 
 def _quoted(value: object) -> str:
-    text = str(value).lower() if isinstance(value, bool) else str(value)
-    return text if text and text.isprintable() and not set(text) & set(' "=') else json.dumps(text)
+    kind = type(value)
+    if kind is int or kind is float:
+        return str(value)
+    text = str(value).lower() if kind is bool else str(value)
+    return text if text.isprintable() and _UNQUOTED.fullmatch(text) else json.dumps(text)
