@@ -37,6 +37,11 @@ class Cork:
         if self._size > _PASSED_AT_ONCE:
             self._flush()
 
+    def write_at_once(self, data: bytes) -> None:
+        """Write what nothing will follow."""
+        self._flush()
+        self._transport.write(data)
+
     def close(self) -> None:
         """Close after what was written."""
         self._flush()

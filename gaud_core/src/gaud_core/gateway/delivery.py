@@ -12,10 +12,13 @@ from gaud_core.errors import BooksClosed
 from gaud_core.frozen import frozen
 from gaud_core.gateway.headers import encode
 
-__all__ = ["DIRECTLY", "BrokenAnswer", "Delivery", "Send"]
+__all__ = ["DIRECTLY", "WHOLE", "BrokenAnswer", "Delivery", "Send"]
 
 DIRECTLY = "gaud.directly"
 """Where in a request's scope our own protocol puts the way past the middleware."""
+
+WHOLE = "gaud.whole"
+"""Where in the message that begins an answer its whole body may stand, if our own protocol takes it."""
 
 Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
 
@@ -34,6 +37,8 @@ class Delivery:
     send: Send
     book: Callable[[], Awaitable[None]]
     directly: Send = attrs.field(default=attrs.Factory(lambda own: own.send, takes_self=True))
+    joins: bool = False
+    """Whether head and body may go in one message, see `WHOLE`."""
     lap: Callable[[str], None] = lambda part: None
     """Hears which part of the work has ended, before the head goes out that tells the times."""
 
@@ -41,7 +46,11 @@ class Delivery:
         """Send an answer that is complete; nothing of it if it cannot be booked."""
         await self.book()
         self.lap("settle")
-        await self.send({"type": "http.response.start", "status": status, "headers": encode(headers)})
+        head = {"type": "http.response.start", "status": status, "headers": encode(headers)}
+        if self.joins:
+            await self.send({**head, WHOLE: body})
+            return
+        await self.send(head)
         await self.directly({"type": "http.response.body", "body": body})
 
     async def start(self, status: int, headers: list[tuple[str, str]]) -> None:

@@ -62,18 +62,23 @@ class Trip:
 class Client:
     """The way to the client: what he says, what he is told with and without the middleware, when he leaves.
 
+    With `joins` he can be told a whole answer in one message.
+
     Without `leaving`, which only our own protocol knows, a task waits for what he says after his request.
     """
 
     receive: Receive
     send: Send
     directly: Send
+    joins: bool = False
     leaving: Leaving | None = None
 
 
 def client_of(scope: Scope, receive: Receive, send: Send) -> Client:
     """Give the client of a request whose body has been read to its end."""
-    return Client(receive, send, scope.get(DIRECTLY, send), scope.get(LEAVING))
+    directly: Send | None = scope.get(DIRECTLY)
+    joins = directly is not None and scope["method"] != "HEAD"
+    return Client(receive, send, directly or send, joins, scope.get(LEAVING))
 
 
 async def dispatch(gateway: Gateway, trip: Trip, exchange: Exchange, client: Client) -> None:
@@ -147,7 +152,7 @@ async def _relay(trip: Trip, booking: Booking, client: Client) -> None:
     reply = await trip.instance.guard.send(trip.call)
     booking.exchange.fields["first_byte_ms"] = booking.exchange.elapsed_ms()
     booking.exchange.lap("upstream")
-    delivery = Delivery(client.send, booking.close, client.directly, booking.exchange.lap)
+    delivery = Delivery(client.send, booking.close, client.directly, client.joins, booking.exchange.lap)
     try:
         if trip.change is not None:
             reply = await trip.change(reply)

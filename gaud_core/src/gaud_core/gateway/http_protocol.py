@@ -11,6 +11,7 @@ from gaud_core.errors import ApiError, BadRequest
 from gaud_core.gateway.cork import Cork
 from gaud_core.gateway.delivery import DIRECTLY
 from gaud_core.gateway.exchange import ARRIVED, Exchange
+from gaud_core.gateway.joined import JoinedSend
 from gaud_core.gateway.presence import LEAVING, Leaving
 
 __all__ = ["LimitedProtocol", "protocol_with_limit"]
@@ -74,6 +75,7 @@ class LimitedProtocol(HttpToolsProtocol):
         if self.cycle is not None:
             scope: dict[str, Any] = self.scope  # type: ignore[assignment]
             scope[DIRECTLY] = self.cycle.send
+            self.cycle.send = JoinedSend(self.cycle)  # type: ignore[assignment, method-assign]
 
     def on_body(self, body: bytes) -> None:
         """Ignore the body of a refused request."""

@@ -66,21 +66,12 @@ class Exchanges:
 
         try:
             await app(scope, receive, send_with_id)
-        except asyncio.CancelledError:  # Gaud is being stopped, and the grace for running calls is over
-            exchange.fields.setdefault("error", "Gaud was stopped")
-            if not exchange.status:
-                await _answer(send_with_id, scope, Unavailable(_STOPPING, code="gateway_stopped"))
+        except BaseException as error:
+            if (told := _told(error, exchange)) is not None and not exchange.status:
+                await _answer(send_with_id, scope, told)
+                if isinstance(error, Exception):
+                    return
             raise
-        except ApiError as error:
-            if exchange.status:
-                raise
-            exchange.fields.setdefault("error", error.message)
-            await _answer(send_with_id, scope, error)
-        except Exception as error:
-            if exchange.status:
-                raise
-            log.exception("request %s failed inside Gaud", exchange.id)
-            await _answer(send_with_id, scope, ApiError(_FAILED, code=type(error).__name__))
         finally:
             self._end(scope, endpoint, exchange)
 
@@ -109,6 +100,20 @@ def _with_ours(headers: Iterable[tuple[bytes, bytes]], exchange: Exchange) -> li
         headers = [pair for pair in headers if pair[0] not in names]
     timing = (b"server-timing", exchange.server_timing())
     return [*headers, *ours, timing, (b"x-request-id", exchange.id.encode())]
+
+
+def _told(error: BaseException, exchange: Exchange) -> ApiError | None:
+    """Give what the client is told of what came out of everything else, and note it in the log's line."""
+    if isinstance(error, ApiError):
+        exchange.fields.setdefault("error", error.message)
+        return error
+    if isinstance(error, asyncio.CancelledError):  # Gaud is being stopped, and the grace for calls is over
+        exchange.fields.setdefault("error", "Gaud was stopped")
+        return Unavailable(_STOPPING, code="gateway_stopped")
+    if isinstance(error, Exception) and not exchange.status:
+        log.error("request %s failed inside Gaud", exchange.id, exc_info=error)
+        return ApiError(_FAILED, code=type(error).__name__)
+    return None
 
 
 async def _answer(send: Send, scope: Scope, error: ApiError) -> None:
