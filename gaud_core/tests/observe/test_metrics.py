@@ -23,7 +23,7 @@ def test_workers_add_up() -> None:
     meters = [Meter(board, place) for place in range(2)]
     for meter, left in zip(meters, (7.0, 5.0), strict=True):
         meter.gauges = lambda left=left: [("gaud_quota_left", left)]  # type: ignore[misc]
-        meter.count("chat/completions", _ended(fields={"in": 3, "out": 4}))
+        meter.count("chat/completions", _ended(fields={"in": 3, "out": 4}), 1.0)
         meter.publish()
     for meter in meters:
         totals = meter.totals()
@@ -38,7 +38,7 @@ def test_another_worker_in_the_same_place_goes_on_counting() -> None:
     board = Board(1)
     first = Meter(board, 0)
     first.running = 3
-    first.count("chat/completions", _ended())
+    first.count("chat/completions", _ended(), 1.0)
     before = first.totals()
     board.forget_gauges(0)
     assert "gaud_calls_running" not in board.read(0).gauges
@@ -73,7 +73,7 @@ def test_series_are_bounded() -> None:
     """However many models and statuses there are, the rest is counted together."""
     meter = Meter()
     for number in range(2000):
-        meter.count("chat/completions", _ended(model=f"m{number}"))
+        meter.count("chat/completions", _ended(model=f"m{number}"), 1.0)
     totals = meter.totals()
     calls = {name: value for name, value in totals.items() if name.startswith("gaud_calls_total")}
     assert len(calls) <= 501

@@ -43,10 +43,10 @@ class Booking:
 
     async def close(self) -> None:
         """Settle the call with what is known now, once; BooksClosed as long as that is not on disk."""
-        if self._settled is None:
-            self._settled = self.ledger.settling(self.ticket, self._settlement())
         settled = self._settled
-        if (settled.result() if settled.done() else await asyncio.shield(settled)) is Settled.DEFERRED:
+        if settled is None or settled.cancelled():  # a twin of one that is on its way changes nothing
+            settled = self._settled = self.ledger.settling(self.ticket, self._settlement())
+        if (settled.result() if settled.done() else await settled) is Settled.DEFERRED:
             raise BooksClosed(_NOT_WRITTEN, retry_after=5)
 
     def _settlement(self) -> Settlement:

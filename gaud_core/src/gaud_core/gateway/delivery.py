@@ -39,7 +39,7 @@ class Delivery:
     directly: Send = attrs.field(default=attrs.Factory(lambda own: own.send, takes_self=True))
     joins: bool = False
     """Whether head and body may go in one message, see `WHOLE`."""
-    lap: Callable[[str], None] = lambda part: None
+    lap: Callable[[str], object] = lambda part: None
     """Hears which part of the work has ended, before the head goes out that tells the times."""
 
     async def whole(self, status: int, headers: list[tuple[str, str]], body: bytes) -> None:

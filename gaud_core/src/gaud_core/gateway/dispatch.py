@@ -113,7 +113,6 @@ async def _book(gateway: Gateway, trip: Trip, presence: Presence, exchange: Exch
     except (LimitReached, BudgetSpent) as refusal:
         exchange.headers += limit_headers(refusal.remaining, threshold)
         raise
-    exchange.lap("admit")
     exchange.headers += limit_headers(ticket.remaining, threshold)
     remember = partial(_remember, gateway, trip) if trip.remembers else _forget
     outcome = Outcome(instance.guard.explain, remember, trip.dialect.measured(trip.asked))
@@ -141,18 +140,18 @@ async def _forward(trip: Trip, booking: Booking, client: Client) -> None:
     finally:
         fields = booking.exchange.fields
         if permit is not None:
-            latency = fields.get("first_byte_ms", booking.exchange.elapsed_ms())
+            latency = fields.get("first_byte_ms") or booking.exchange.elapsed_ms()
             instance.settle(permit, outcome, latency, finished=finished)
         fields |= _described(outcome)
         await _closed(booking)
 
 
 async def _relay(trip: Trip, booking: Booking, client: Client) -> None:
-    booking.sent_ms = booking.exchange.elapsed_ms()
+    exchange = booking.exchange
+    booking.sent_ms = exchange.lap("admit")
     reply = await trip.instance.guard.send(trip.call)
-    booking.exchange.fields["first_byte_ms"] = booking.exchange.elapsed_ms()
-    booking.exchange.lap("upstream")
-    delivery = Delivery(client.send, booking.close, client.directly, client.joins, booking.exchange.lap)
+    exchange.fields["first_byte_ms"] = round(exchange.lap("upstream"), 1)
+    delivery = Delivery(client.send, booking.close, client.directly, client.joins, exchange.lap)
     try:
         if trip.change is not None:
             reply = await trip.change(reply)

@@ -38,15 +38,13 @@ class Exchange:
     cost_nanos: int | None = None
     headers: list[tuple[bytes, bytes]] = attrs.field(factory=list)
     """What the answer is to carry of the caller's limits, whatever the answer becomes."""
-    laps: dict[str, float] = attrs.field(factory=dict)
-    """Seconds that each part of Gaud's work has taken, in the order of the parts."""
-    _since: float = attrs.field(default=attrs.Factory(lambda own: own.begun, takes_self=True))
+    _laps: list[tuple[str, float]] = attrs.field(factory=list)
 
-    def lap(self, part: str) -> None:
-        """Count the time since the last lap as this part's."""
+    def lap(self, part: str) -> float:
+        """Count the time since the last lap as this part's; gives the milliseconds since the request came."""
         now = time.perf_counter()
-        self.laps[part] = self.laps.get(part, 0.0) + now - self._since
-        self._since = now
+        self._laps.append((part, now))
+        return (now - self.begun) * 1000
 
     def elapsed_ms(self) -> float:
         """Milliseconds since the request came."""
@@ -54,6 +52,10 @@ class Exchange:
 
     def server_timing(self) -> bytes:
         """Give the laps and the whole so far as the value of `Server-Timing` (W3C), in milliseconds."""
-        total = time.perf_counter() - self.begun
-        parts = [f"{part};dur={secs * 1000:.2f}" for part, secs in self.laps.items()]
-        return ", ".join([*parts, f"total;dur={total * 1000:.2f}"]).encode()
+        took: dict[str, float] = {}
+        since = self.begun
+        for part, now in self._laps:
+            took[part] = took.get(part, 0.0) + now - since
+            since = now
+        took["total"] = time.perf_counter() - self.begun
+        return ", ".join([f"{part};dur={secs * 1000:.2f}" for part, secs in took.items()]).encode()

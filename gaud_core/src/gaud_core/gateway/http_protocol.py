@@ -58,7 +58,7 @@ class LimitedProtocol(HttpToolsProtocol):
     def on_header(self, name: bytes, value: bytes) -> None:
         """Take a header in; trailers (RFC 9112 §7.1.2) come by the same way, and are none."""
         if self._in_head:
-            super().on_header(name, value)
+            HttpToolsProtocol.on_header(self, name, value)  # `super()` costs as much as all that it does
             return
         self._head_bytes += len(name) + len(value)
         if self._head_bytes > self.max_head_bytes:
@@ -66,8 +66,7 @@ class LimitedProtocol(HttpToolsProtocol):
 
     def on_headers_complete(self) -> None:
         """Check the size of the head once it is whole, and go on."""
-        size = len(self.url) + sum(len(name) + len(value) + 4 for name, value in self.headers)
-        if size > self.max_head_bytes:
+        if self._head_bytes > self.max_head_bytes and self._head_size() > self.max_head_bytes:
             self._refuse_head()
             return
         self._in_head, self._head_bytes = False, 0
@@ -76,6 +75,10 @@ class LimitedProtocol(HttpToolsProtocol):
             scope: dict[str, Any] = self.scope  # type: ignore[assignment]
             scope[DIRECTLY] = self.cycle.send
             self.cycle.send = JoinedSend(self.cycle)  # type: ignore[assignment, method-assign]
+
+    def _head_size(self) -> int:
+        """Count a head that came with more than a head."""
+        return len(self.url) + sum([len(name) + len(value) + 4 for name, value in self.headers])
 
     def on_body(self, body: bytes) -> None:
         """Ignore the body of a refused request."""

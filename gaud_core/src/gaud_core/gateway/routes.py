@@ -67,16 +67,18 @@ class CallRoute:
             "stream": body.stream,
         }
         bridge = bridge_for(endpoint, route.instance.serves(route.model))
-        strict = self.gateway.config.routing.strict or asks_strictly(scope["headers"])
         if bridge is None:
             trip = self._native(scope, exchange, identity, body, route)
         else:
-            trip = self._bridged(bridge, scope, exchange, identity, body, route, strict=strict)
+            trip = self._bridged(bridge, scope, exchange, identity, body, route)
         if dropped := trip.instance.guard.dropped(trip.call):
             where = f"The upstream of `{trip.instance.name}` has no place for these fields"
-            name_dropped(dropped, where, exchange, strict=strict)
+            name_dropped(dropped, where, exchange, strict=self._is_strict(scope))
         exchange.lap("route")
         return trip
+
+    def _is_strict(self, scope: Scope) -> bool:
+        return self.gateway.config.routing.strict or asks_strictly(scope["headers"])
 
     def _native(self, scope: Scope, exchange: Exchange, identity: Identity, body: Body, route: Route) -> Trip:
         """Send the call on as it is."""
@@ -106,11 +108,9 @@ class CallRoute:
         identity: Identity,
         body: Body,
         route: Route,
-        *,
-        strict: bool,
     ) -> Trip:
         """Send the call on in the dialect that its model is served on; its query belongs to the other one."""
-        bridged = across(bridge, body.with_model(route.model), exchange, strict=strict)
+        bridged = across(bridge, body.with_model(route.model), exchange, strict=self._is_strict(scope))
         dialect, headers = DIALECTS[bridge.target], client_headers(scope["headers"], stream=body.stream)
         call = Call(
             exchange.id,

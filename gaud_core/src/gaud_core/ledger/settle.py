@@ -100,4 +100,6 @@ def close(call: OpenCall, state: str, ending: Settlement, standing: Standing) ->
 
 
 def _clamped(value: int | None, most: int) -> int | None:
-    return None if value is None else max(0, min(value, most))
+    if value is None or 0 <= value <= most:
+        return value
+    return 0 if value < 0 else most

@@ -86,10 +86,11 @@ class Exchanges:
         return endpoint, self.short.get(path, self.app) if self.is_plain() else self.app
 
     def _end(self, scope: Scope, endpoint: str | None, exchange: Exchange) -> None:
+        millis = exchange.elapsed_ms()
         if endpoint is not None:
             self.meter.running -= 1
-            self.meter.count(endpoint, exchange)
-        _log_line(scope, exchange)
+            self.meter.count(endpoint, exchange, millis)
+        _log_line(scope, exchange, millis)
 
 
 def _with_ours(headers: Iterable[tuple[bytes, bytes]], exchange: Exchange) -> list[tuple[bytes, bytes]]:
@@ -136,7 +137,7 @@ def _level(path: str, exchange: Exchange) -> int:
     return logging.DEBUG if path in _QUIET_PATHS else logging.INFO
 
 
-def _log_line(scope: Scope, exchange: Exchange) -> None:
+def _log_line(scope: Scope, exchange: Exchange, millis: float) -> None:
     level = _level(scope["path"], exchange)
     if log.isEnabledFor(level):
         head = {
@@ -145,4 +146,4 @@ def _log_line(scope: Scope, exchange: Exchange) -> None:
             "path": scope["path"],
             "status": exchange.status,
         }
-        log.log(level, "call", extra={"fields": {**head, "ms": exchange.elapsed_ms(), **exchange.fields}})
+        log.log(level, "call", extra={"fields": {**head, "ms": millis, **exchange.fields}})

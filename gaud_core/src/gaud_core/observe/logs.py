@@ -16,7 +16,7 @@ from gaud_core.settings import MASK
 __all__ = ["change_logging", "mask_too", "set_up_logging"]
 
 _UNPRINTABLE = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]")
-_UNQUOTED = re.compile(r'[^ "=]+')
+_UNQUOTED = re.compile("[!#-<>-~]+")
 _MOST_SECRETS = 1000
 _SHORTEST_SECRET = 6  # masking shorter ones would tear holes into ordinary words
 
@@ -127,8 +127,9 @@ def _one_line(text: str) -> str:
 
 
 def _quoted(value: object) -> str:
-    kind = type(value)
-    if kind is int or kind is float:
-        return str(value)
-    text = str(value).lower() if kind is bool else str(value)
-    return text if text.isprintable() and _UNQUOTED.fullmatch(text) else json.dumps(text)
+    if value is True or value is False:
+        return "true" if value else "false"
+    text = str(value)
+    if _UNQUOTED.fullmatch(text):
+        return text
+    return text if text and text.isprintable() and not set(text) & set(' "=') else json.dumps(text)

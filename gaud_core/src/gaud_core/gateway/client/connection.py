@@ -178,10 +178,15 @@ class Connection(asyncio.Protocol):
             return
         self._in_head = False
         self._reusable = self._parser.should_keep_alive() and not self._bare
-        framing = [value.lower() for name, value in answer.headers if name.lower() == b"transfer-encoding"]
+        framing, has_length = [], False
+        for name, value in answer.headers:
+            lowered = name.lower()
+            if lowered == b"transfer-encoding":
+                framing.append(value.lower())
+            has_length = has_length or lowered == b"content-length"
         if framing and framing != [b"chunked"]:
             raise NotHTTP
-        self._to_end = not framing and all(name.lower() != b"content-length" for name, _ in answer.headers)
+        self._to_end = not framing and not has_length
         answer.status = status
         if self._bare:
             self._complete(answer)

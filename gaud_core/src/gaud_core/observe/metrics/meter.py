@@ -68,8 +68,8 @@ class Meter:
         if self.board is not None:  # go on from where an earlier worker in this place ended
             self._before = self.board.read(self.place).counters
 
-    def count(self, endpoint: str, exchange: Exchange) -> None:
-        """Count a call that has ended."""
+    def count(self, endpoint: str, exchange: Exchange, millis: float) -> None:
+        """Count a call that has ended after so many milliseconds."""
         fields = exchange.fields
         provider = fields.get("provider", "")
         key = provider, exchange.model, endpoint, exchange.status
@@ -83,7 +83,7 @@ class Meter:
         sums.tokens_out += fields.get("out", 0)
         sums.nanos += exchange.cost_nanos or 0
         if provider and exchange.status < 400:
-            self._see(self._whole, provider, exchange.elapsed_ms())
+            self._see(self._whole, provider, millis)
             if (begun := fields.get("first_byte_ms")) is not None:
                 self._see(self._begun, provider, begun)
 
