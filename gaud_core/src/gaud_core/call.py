@@ -100,7 +100,7 @@ class Body:
         """The same bytes with another model name, in each place where the name stands."""
         if model == self.model:
             return self
-        name = json.dumps(model, ensure_ascii=False).encode()
+        name = msgspec.json.encode(model)
         raw = replace_members(self.raw, "model", name)
         return Body(raw, model, self.stream, self.stream_options, self.lengths)
 
@@ -225,7 +225,7 @@ class Reply:
 
 
 def _decode(raw: bytes) -> _Routing:
-    if not raw.strip():
+    if not raw or raw.isspace():
         raise BadRequest("The request has no body. Send a JSON object with at least `model` and `messages`.")
     try:
         str(raw, "utf-8")  # msgspec does not look inside the strings it skips

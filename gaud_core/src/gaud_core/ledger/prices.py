@@ -105,6 +105,8 @@ def nanos_of_usd(text: str) -> int | None:
 
 
 def _token_parts(usage: Usage, price: Price) -> tuple[tuple[int, int | None], ...]:
+    if not (usage.cached_tokens or usage.cache_write_tokens or usage.reasoning_tokens):
+        return (usage.input_tokens, price.input), (usage.output_tokens, price.output)
     cached = min(max(usage.cached_tokens, 0), usage.input_tokens)
     written = min(max(usage.cache_write_tokens, 0), usage.input_tokens - cached)
     reasoning = min(max(usage.reasoning_tokens, 0), usage.output_tokens)

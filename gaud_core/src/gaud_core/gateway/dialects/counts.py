@@ -56,7 +56,7 @@ def read_usage(usage: Any) -> Usage | None:
 
 def count(counts: Any, name: str) -> int:
     """Give a positive whole number of an object, else 0."""
-    value = member(counts, name)
+    value = counts.get(name) if isinstance(counts, dict) else None
     return value if isinstance(value, int) and value > 0 else 0
 
 
