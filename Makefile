@@ -100,10 +100,10 @@ clean: ## Remove the environments and everything that tools left behind
 	  --build-constraint constraints.txt -e "./gaud_core[testing]" -e ./gaud_provider_copilot -e ./gaud_provider_kiro -e ./gaud_provider_litellm --group dev)
 	@touch $@
 
-.bench-peers/installed:
-	@command -v npm >/dev/null || { echo "Portkey's gateway needs Node.js: apt install npm"; exit 1; }
-	$(call step,Installing Portkey's gateway into .bench-peers,npm install --prefix .bench-peers --no-audit --no-fund \
-	  @portkey-ai/gateway@1.15.2)
+.bench-peers/installed: benchmarks/portkey.json
+	@command -v npm >/dev/null || { echo "The gateway of Portkey needs Node.js: apt install npm"; exit 1; }
+	@mkdir -p .bench-peers && cp benchmarks/portkey.json .bench-peers/package.json
+	$(call step,Installing the gateway of Portkey into .bench-peers,npm install --prefix .bench-peers --no-audit --no-fund)
 	@touch $@
 
 .venv-litellm/installed: constraints-litellm.txt
