@@ -9,12 +9,13 @@ import asyncio
 import contextlib
 import json
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from itertools import chain, repeat
 from typing import cast
 
 import attrs
 
-__all__ = ["Load", "Target", "drive", "drive_for"]
+__all__ = ["Load", "Target", "drive", "drive_each", "drive_for"]
 
 CHUNKS = 100
 _PRICE = {"input_cost_per_token": 2.5e-06, "output_cost_per_token": 1e-05}
@@ -94,6 +95,8 @@ class Target:
 
     port: int
     request: bytes
+    status: bytes = b"200"
+    """What the answer's status should be."""
 
     @classmethod
     def chat(
@@ -134,27 +137,29 @@ class Load:
 
 async def drive(target: Target, connections: int, calls: int) -> Load:
     """Make so many calls over so many connections, each waiting for its answer before the next."""
-    load = Load()
-    each = max(calls // connections, 1)
-    begun = time.perf_counter()
-    await asyncio.gather(*(_client(target, each, load) for _ in range(connections)))
-    load.seconds = time.perf_counter() - begun
-    return load
+    return await drive_each(repeat(target, max(calls // connections, 1) * connections), connections)
 
 
 async def drive_for(target: Target, connections: int, seconds: float) -> Load:
     """Make calls over so many connections for so long; each ends the call that it has begun."""
+    return await drive_each(repeat(target), connections, time.perf_counter() + seconds)
+
+
+async def drive_each(targets: Iterator[Target], connections: int, until: float = float("inf")) -> Load:
+    """Make a call to each target in turn, so many at a time, until none is left or the time is over."""
     load = Load()
     begun = time.perf_counter()
-    until = begun + seconds
-    await asyncio.gather(*(_client(target, 1_000_000, load, until) for _ in range(connections)))
+    await asyncio.gather(*(_client(targets, load, until) for _ in range(connections)))
     load.seconds = time.perf_counter() - begun
     return load
 
 
-async def _client(target: Target, calls: int, load: Load, until: float = float("inf")) -> None:
-    reader, writer = await asyncio.open_connection("127.0.0.1", target.port, limit=4 * 1024 * 1024)
-    for _ in range(calls):
+async def _client(targets: Iterator[Target], load: Load, until: float) -> None:
+    first = next(targets, None)
+    if first is None:
+        return
+    reader, writer = await asyncio.open_connection("127.0.0.1", first.port, limit=4 * 1024 * 1024)
+    for target in chain([first], targets):
         begun = time.perf_counter()
         if begun > until:
             break
@@ -162,7 +167,7 @@ async def _client(target: Target, calls: int, load: Load, until: float = float("
         head = await reader.readuntil(b"\r\n\r\n")
         complete = await _rest(reader, head.lower(), begun, load)
         load.millis.append((time.perf_counter() - begun) * 1000)
-        load.bad += not (head.startswith(b"HTTP/1.1 200") and complete)
+        load.bad += not (head.startswith(b"HTTP/1.1 " + target.status) and complete)
     writer.close()
     with contextlib.suppress(OSError):
         await writer.wait_closed()
