@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import socket
 from collections.abc import AsyncIterator, Callable
 from typing import Any
@@ -11,8 +12,12 @@ import pytest
 from gaud_core import Call, ProviderError, Reply, UpstreamRefused
 from gaud_core.config import Breaker, Ledger
 from gaud_core.errors import BadRequest
+from gaud_core.gateway.booking import Booking
+from gaud_core.gateway.exchange import Exchange
 from gaud_core.gateway.instance import Instance
+from gaud_core.gateway.outcome import Outcome
 from gaud_core.gateway.presence import Presence
+from gaud_core.ledger import Settled, Settlement, Ticket, Worst
 from gaud_core.testing import (
     DONE,
     USAGE,
@@ -281,3 +286,37 @@ def test_a_provider_that_does_not_serve_yet(serve: Starter, upstream: ScriptedUp
     instance.stage = "starting"
     assert gaud.chat(headers=bearer(ADMIN)).status == 503
     assert _ended(only(gaud)) == (503, "provider_not_serving", 0, 0, "none")
+
+
+def test_who_is_cancelled_while_the_end_is_written_settles_once() -> None:
+    """The settlement that is on its way stands; asked again, the books say that it is there already."""
+    asyncio.run(_cancelled_while_settling())
+
+
+async def _cancelled_while_settling() -> None:
+    futures: list[asyncio.Future[Settled]] = []
+
+    class Books:
+        def settling(self, ticket: Ticket, settlement: Settlement) -> asyncio.Future[Settled]:
+            futures.append(asyncio.get_running_loop().create_future())
+            return futures[-1]
+
+    outcome = Outcome(lambda failure: None, status=200, answered=True)
+    ticket = Ticket("req_1", None, 0, Worst())
+    booking = Booking(Books(), ticket, None, outcome, Presence(never), Exchange())  # type: ignore[arg-type]
+    settling = asyncio.create_task(booking.close())
+    await asyncio.sleep(0)
+    settling.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await settling
+    again = asyncio.create_task(booking.close())
+    await asyncio.sleep(0)
+    futures[1].set_result(Settled.ALREADY)
+    await again
+    await booking.close()
+    assert len(futures) == 2
+
+
+async def never() -> Any:
+    """A client who says nothing more."""
+    raise AssertionError
