@@ -12,6 +12,7 @@ import attrs
 from gaud_core.errors import ApiError, Unavailable
 from gaud_core.gateway.envelope import error_answer
 from gaud_core.gateway.exchange import ARRIVED, Exchange
+from gaud_core.observe.logs import CallRecord
 from gaud_core.observe.metrics import Meter
 
 __all__ = ["Exchanges"]
@@ -146,4 +147,4 @@ def _log_line(scope: Scope, exchange: Exchange, millis: float) -> None:
             "path": scope["path"],
             "status": exchange.status,
         }
-        log.log(level, "call", extra={"fields": {**head, "ms": millis, **exchange.fields}})
+        log.handle(CallRecord(log.name, level, {**head, "ms": millis, **exchange.fields}))
