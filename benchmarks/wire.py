@@ -8,6 +8,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import json
+import os
 import time
 from collections.abc import Iterator, Sequence
 from itertools import chain, repeat
@@ -51,8 +52,13 @@ def _stream() -> Sequence[bytes]:
 
 WHOLE, STREAM = _whole(), _stream()
 ALIVE = _answer(b'"I\'m alive!"')
-MODELS = _answer(json.dumps({"object": "list", "data": [{"id": "m", "object": "model"}]}).encode())
-DETAILS = _answer(json.dumps({"data": [{"model_name": "m", "model_info": _PRICE}]}).encode())
+NAMES = json.loads(os.environ.get("GAUD_BENCH_MODELS", '["m"]'))
+MODELS = _answer(
+    json.dumps({"object": "list", "data": [{"id": name, "object": "model"} for name in NAMES]}).encode()
+)
+DETAILS = _answer(
+    json.dumps({"data": [{"model_name": name, "model_info": _PRICE} for name in NAMES]}).encode()
+)
 
 
 class Upstream(asyncio.Protocol):
