@@ -10,17 +10,17 @@ from __future__ import annotations
 import asyncio
 import hmac
 from collections import OrderedDict
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 import attrs
-from sqlalchemy import ColumnElement, or_, select
+from sqlalchemy import ColumnElement, bindparam, or_, select
 
 from gaud_core.access.people import KEY_COLUMNS, key_of
 from gaud_core.access.rules import model_allowed
 from gaud_core.access.values import Key, digest_of
 from gaud_core.errors import BooksClosed
-from gaud_core.store import Clock, Store, store_failed, utc_millis
+from gaud_core.store import Clock, Prepared, Store, store_failed, utc_millis
 from gaud_core.store.schema import keys, users
 
 __all__ = ["Identity", "KeyRing", "presented_key"]
@@ -28,6 +28,7 @@ __all__ = ["Identity", "KeyRing", "presented_key"]
 _KEPT_MS = 2_000
 _MOST_KEPT = 4096
 _KEY_HEADERS = (b"x-api-key", b"x-goog-api-key")
+_HAS_DIGEST = or_(keys.c.digest == bindparam("digest"), keys.c.previous_digest == bindparam("digest"))
 
 
 @attrs.frozen
@@ -60,14 +61,21 @@ class KeyRing:
 
     store: Store
     clock: Clock = utc_millis
+    _by_digest: Prepared = attrs.field(init=False, repr=False)
     _kept: OrderedDict[bytes, tuple[int, Identity]] = attrs.field(factory=OrderedDict, repr=False)
     _looking: dict[bytes, asyncio.Future[Identity | None]] = attrs.field(factory=dict, repr=False)
+
+    def __attrs_post_init__(self) -> None:
+        self._by_digest = Prepared(_query(_HAS_DIGEST), self.store.engine.dialect)
 
     async def find(self, presented: bytes, *, fresh: bool = False) -> Identity | None:
         """Say whose key this is; None for one that opens nothing, whatever is wrong with it."""
         digest, now = digest_of(presented), self.clock()
         found = None if fresh else self._recall(digest, now)
-        if found is None:
+        if found is None and (rows := self.store.glance(self._by_digest, {"digest": digest})) is not None:
+            found = _identity(rows[0], digest, now) if rows else None
+            self._keep(digest, now, found)
+        elif found is None:
             found = await (self._look_up(digest, now) if fresh else self._shared_look_up(digest, now))
         return None if found is None or (found.until is not None and now >= found.until) else found
 
@@ -90,7 +98,7 @@ class KeyRing:
         None when the key has ended meanwhile, also by a rotation whose grace is over.
         """
         now = self.clock()
-        row = await asyncio.to_thread(self._row, keys.c.id == key_id)
+        row = await asyncio.to_thread(self._row, keys.c.id == bindparam("key"), {"key": key_id})
         known = [] if row is None else [each for each in row[1:3] if each is not None and is_his(each)]
         return _identity(row, known[0], now) if known else None
 
@@ -107,22 +115,25 @@ class KeyRing:
                 self._kept.popitem(last=False)
 
     def _read(self, digest: bytes, now: int) -> Identity | None:
-        row = self._row(or_(keys.c.digest == digest, keys.c.previous_digest == digest))
+        row = self._row(_HAS_DIGEST, {"digest": digest})
         return None if row is None else _identity(row, digest, now)
 
-    def _row(self, which: ColumnElement[bool]) -> Any:
-        query = (
-            select(users.c.role, keys.c.digest, keys.c.previous_digest, keys.c.previous_until, *KEY_COLUMNS)
-            .join(users, users.c.id == keys.c.user_id)
-            .where(which, keys.c.revoked_at.is_(None), users.c.deleted_at.is_(None))
-        )
+    def _row(self, which: ColumnElement[bool], values: Mapping[str, Any]) -> Any:
         try:
             with self.store.reading() as connection:
-                return connection.execute(query).one_or_none()
+                return connection.execute(_query(which), values).one_or_none()
         except Exception as error:
             if store_failed(error):
                 raise BooksClosed("Gaud cannot read its database at the moment.", retry_after=5) from None
             raise
+
+
+def _query(which: ColumnElement[bool]) -> Any:
+    return (
+        select(users.c.role, keys.c.digest, keys.c.previous_digest, keys.c.previous_until, *KEY_COLUMNS)
+        .join(users, users.c.id == keys.c.user_id)
+        .where(which, keys.c.revoked_at.is_(None), users.c.deleted_at.is_(None))
+    )
 
 
 def _identity(row: Any, digest: bytes, now: int) -> Identity | None:

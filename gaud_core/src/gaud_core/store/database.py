@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import threading
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import attrs
 from sqlalchemy import Connection, Engine
@@ -14,6 +16,7 @@ from gaud_core.config import Config
 from gaud_core.errors import ConfigError, Problem
 from gaud_core.store import sqlite
 from gaud_core.store.migrate import migrate
+from gaud_core.store.prepared import Prepared
 from gaud_core.store.sqlite import HastyConnection
 
 __all__ = ["HastyConnection", "Store", "hasty_connection", "open_store", "store_failed", "usable"]
@@ -24,6 +27,9 @@ class Store:
     """One database; safe to share between threads."""
 
     engine: Engine = attrs.field(repr=False)
+    _glances: Glances = attrs.field(
+        default=attrs.Factory(lambda own: Glances(own.engine), takes_self=True), init=False, repr=False
+    )
 
     @contextmanager
     def writing(self) -> Iterator[Connection]:
@@ -40,6 +46,10 @@ class Store:
         ):
             yield connection
 
+    def glance(self, statement: Prepared, values: Mapping[str, Any]) -> Sequence[Any] | None:
+        """Read rows at once, on the thread that asks; None where that could wait, or fails."""
+        return self._glances.rows(statement, values) if self.is_local else None
+
     def backup(self, path: Path) -> None:
         """Copy the database to a new file while serving; FileExistsError if the file is there."""
         sqlite.backup(self.engine, path)
@@ -55,7 +65,41 @@ class Store:
 
     def close(self) -> None:
         """Close every connection."""
+        self._glances.close()
         self.engine.dispose()
+
+
+class Glances:
+    """Reads that need not wait, through a connection of its own for each thread that makes them."""
+
+    def __init__(self, engine: Engine) -> None:
+        self._engine = engine
+        self._by_thread: dict[int, HastyConnection] = {}
+
+    def rows(self, statement: Prepared, values: Mapping[str, Any]) -> Sequence[Any] | None:
+        """All rows; None after a failure, of which those who wait hear more."""
+        thread = threading.get_ident()
+        try:
+            connection = self._by_thread.get(thread)
+            if connection is None:
+                connection = self._by_thread[thread] = HastyConnection(self._engine)
+            found: Sequence[Any] = statement.one(connection.as_sqlalchemy(), values).fetchall()
+        except Exception as error:
+            if not store_failed(error):
+                raise
+            self._forget(thread)
+            return None
+        return found
+
+    def close(self) -> None:
+        """Let go of all of them."""
+        for thread in list(self._by_thread):
+            self._forget(thread)
+
+    def _forget(self, thread: int) -> None:
+        connection = self._by_thread.pop(thread, None)
+        if connection is not None:
+            connection.close()
 
 
 def hasty_connection(store: Store) -> HastyConnection:

@@ -102,13 +102,17 @@ class HastyConnection:
                 return None
             raise
         try:
-            done = work(cast("Connection", self))
+            done = work(self.as_sqlalchemy())
             driver.execute("COMMIT")
         except BaseException:
             with contextlib.suppress(sqlite3.Error):
                 driver.execute("ROLLBACK")
             raise
         return done
+
+    def as_sqlalchemy(self) -> Connection:
+        """As prepared statements take it."""
+        return cast("Connection", self)
 
     @property
     def connection(self) -> sqlite3.Connection:

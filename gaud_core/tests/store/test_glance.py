@@ -1,0 +1,76 @@
+"""Reads that need not wait are made at once, and whatever would wait or fails is left to who can wait."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import pytest
+from sqlalchemy import bindparam, insert, select, text
+
+from gaud_core.store import Prepared, Store
+from gaud_core.store.schema import users
+
+ADA = {"id": "user_1", "name": "Ada", "role": "member", "created_at": 1}
+
+
+@pytest.fixture
+def by_name(store: Store) -> Prepared:
+    """A prepared read."""
+    return Prepared(select(users.c.id).where(users.c.name == bindparam("name")), store.engine.dialect)
+
+
+def _add(store: Store) -> None:
+    with store.writing() as connection:
+        connection.execute(insert(users).values(ADA))
+
+
+def test_what_was_committed_is_seen_at_once(store: Store, by_name: Prepared) -> None:
+    """The same connection sees what others have written since."""
+    assert store.glance(by_name, {"name": "Ada"}) == []
+    _add(store)
+    assert store.glance(by_name, {"name": "Ada"}) == [("user_1",)]
+
+
+def test_a_writer_is_not_waited_for(store: Store, by_name: Prepared) -> None:
+    """A transaction that is open hides what it has written, and holds nobody up."""
+    with store.writing() as connection:
+        connection.execute(insert(users).values(ADA))
+        assert store.glance(by_name, {"name": "Ada"}) == []
+
+
+def test_a_failure_is_left_to_who_waits(store: Store, by_name: Prepared) -> None:
+    """A table that is gone stands for a disk that is; afterwards it is well again."""
+    _add(store)
+    with store.writing() as connection:
+        connection.execute(text("ALTER TABLE users RENAME TO elsewhere"))
+    assert store.glance(by_name, {"name": "Ada"}) is None
+    with store.writing() as connection:
+        connection.execute(text("ALTER TABLE elsewhere RENAME TO users"))
+    assert store.glance(by_name, {"name": "Ada"}) == [("user_1",)]
+
+
+def test_each_thread_has_its_own(store: Store, by_name: Prepared) -> None:
+    """Several event loops may ask the same store."""
+    _add(store)
+    found: list[Sequence[Any] | None] = []
+
+    def ask() -> None:
+        found.append(store.glance(by_name, {"name": "Ada"}))
+
+    threads = [threading.Thread(target=ask) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert found == [[("user_1",)]] * 4
+
+
+def test_closing_the_store_closes_them(store: Store, by_name: Prepared, path: Path) -> None:
+    """Nothing holds the file open: without its last reader SQLite takes the log away."""
+    store.glance(by_name, {"name": "Ada"})
+    assert path.with_name(f"{path.name}-wal").exists()
+    store.close()
+    assert not path.with_name(f"{path.name}-wal").exists()
