@@ -27,8 +27,6 @@ Order = Admission | Closing | Made
 Answer = Ticket | Settled | ApiError | None
 
 _BEAT_MS = 10_000
-_TOUCH_MS = 60_000
-_TOUCHED_KEYS = 10_000
 _LOOK_EVERY = 1000
 
 log = logging.getLogger("gaud.ledger")
@@ -46,7 +44,6 @@ class Books:
     most_made: int = MOST_KEPT
     _beaten: int | None = None
     _made: int = 0
-    _touched: dict[str, int] = attrs.field(factory=dict)
 
     def apply(self, connection: Connection, orders: Sequence[Order]) -> list[Answer]:
         """Settle, then admit, in order; each is decided on its own, and a refused one writes nothing."""
@@ -78,21 +75,10 @@ class Books:
         for wants in admissions:
             try:
                 answers.append(admit(wants, standing, self.policy, self.worker.id))
-                self._touch(wants, standing)
             except ApiError as refusal:
                 answers.append(refusal)
         standing.flush()
         return answers
-
-    def _touch(self, wants: Admission, standing: Standing) -> None:
-        """Note that a key is used, once a minute: `last used` need not be exact, and a row costs."""
-        key, now = wants.key_id, standing.now
-        if key is None or now - self._touched.get(key, 0) < _TOUCH_MS:
-            return
-        if len(self._touched) >= _TOUCHED_KEYS:
-            self._touched.clear()
-        self._touched[key] = now
-        self.statements.touch_key.one(standing.connection, {"key": key, "at": now})
 
     def tend(self, connection: Connection) -> list[OpenCall]:
         """Show that this worker lives, and close what dead ones have left."""

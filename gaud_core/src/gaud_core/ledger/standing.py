@@ -12,10 +12,13 @@ from sqlalchemy import Connection
 from gaud_core.ledger.periods import DAY_MS, periods_of, until_next_day, until_next_month
 from gaud_core.ledger.statements import Statements
 
-__all__ = ["HORIZON_SECS", "KEPT_SECS", "KeyState", "Standing"]
+__all__ = ["HORIZON_SECS", "KEPT_SECS", "USED_MS", "KeyState", "Standing"]
 
 HORIZON_SECS = 61
 """A window is the current second and the 60 before it, so in no 60 seconds does more than the limit pass."""
+
+USED_MS = 300_000
+"""How old the time may become at which a key was last used: it need not be exact, and a row costs."""
 
 KEPT_SECS = 600
 """How long the seconds are kept; a late settlement corrects none that is older."""
@@ -39,6 +42,7 @@ class KeyState:
     user_deleted_at: int | None
     daily_nanos: int | None
     monthly_nanos: int | None
+    last_used_at: int | None
 
     @property
     def has_window(self) -> bool:
@@ -70,6 +74,8 @@ class Standing:
     _windows: dict[tuple[str, int], list[int]] = attrs.field(factory=dict)
     _intents: list[dict[str, Any]] = attrs.field(factory=list)
     _seconds: dict[str, Sequence[Any]] = attrs.field(factory=dict)
+    _touched: set[str] = attrs.field(factory=set)
+    """The keys whose `last_used_at` is to be written anew."""
 
     @property
     def second(self) -> int:
@@ -124,6 +130,8 @@ class Standing:
             self.requests[key.id] = self.requests.get(key.id, 0) + 1
             self.tokens[key.id] = self.tokens.get(key.id, 0) + tokens
             self.running[key.id] = self.running.get(key.id, 0) + 1
+            if self.now - (key.last_used_at or 0) >= USED_MS:
+                self._touched.add(key.id)
             self.add_window(key.id, self.now, 1, tokens)
             self.add_spend(key.user_id, self.now, 0, nanos)
             for period in self.periods:
@@ -157,4 +165,6 @@ class Standing:
             for (key, second), (requests, tokens) in self._windows.items()
         ]
         self.statements.add_window.many(self.connection, windows)
-        self._intents, self._spend, self._windows = [], {}, {}
+        touched = [{"key": key, "at": self.now} for key in self._touched]
+        self.statements.touch_key.many(self.connection, touched)
+        self._intents, self._spend, self._windows, self._touched = [], {}, {}, set()

@@ -77,7 +77,7 @@ def _keys(size: int) -> Any:
     columns = [
         keys.c.id, keys.c.user_id, keys.c.digest, keys.c.previous_digest, keys.c.previous_until,
         keys.c.expires_at, keys.c.revoked_at, keys.c.models, keys.c.rpm, keys.c.tpm, keys.c.concurrency,
-        users.c.deleted_at, budgets.c.daily_nanos, budgets.c.monthly_nanos,
+        users.c.deleted_at, budgets.c.daily_nanos, budgets.c.monthly_nanos, keys.c.last_used_at,
     ]  # fmt: skip
     joined = keys.join(users, users.c.id == keys.c.user_id).outerjoin(
         budgets, budgets.c.user_id == users.c.id
