@@ -125,6 +125,16 @@ def test_processes_that_start_at_once_migrate_once(tmp_path: Path) -> None:
         connection.close()
 
 
+COUNTERS = {"spend": ("user_1", "2026-11", 5, 4, 3), "windows": ("key_1", 1_800_000_000, 2, 1)}
+
+
+def test_counters_lie_in_their_index(store: Store) -> None:
+    """A change of one then touches one page; so it is in a new file, and in one that was upgraded."""
+    with store.reading() as connection:
+        made = connection.exec_driver_sql("SELECT name FROM sqlite_master WHERE sql LIKE '%WITHOUT ROWID%'")
+        assert {name for (name,) in made} == {"spend", "windows"}
+
+
 def test_an_older_database_is_upgraded_with_its_rows(path: Path) -> None:
     """A file of the first schema keeps its users, and gets what came later."""
     store = open_store(_config(path))
@@ -133,11 +143,20 @@ def test_an_older_database_is_upgraded_with_its_rows(path: Path) -> None:
         for column in ("milliunits", "quantity", "unit", "chosen_by", "sent_ms"):
             connection.exec_driver_sql(f"ALTER TABLE calls DROP COLUMN {column}")
         connection.exec_driver_sql("DROP TABLE made")
+        for table, row in COUNTERS.items():
+            connection.exec_driver_sql(f"INSERT INTO {table} VALUES {row}")  # noqa: S608
+            connection.exec_driver_sql(f"CREATE TABLE older AS SELECT * FROM {table}")  # noqa: S608
+            connection.exec_driver_sql(f"DROP TABLE {table}")
+            connection.exec_driver_sql(f"ALTER TABLE older RENAME TO {table}")
         connection.exec_driver_sql("UPDATE alembic_version SET version_num = '0001'")
     store.close()
     store = open_store(_config(path))
     assert _count(store) == 1
+    with store.reading() as connection:
+        for table, row in COUNTERS.items():
+            assert connection.exec_driver_sql(f"SELECT * FROM {table}").all() == [row]  # noqa: S608
     test_migrations_make_the_schema(store)
+    test_counters_lie_in_their_index(store)
     store.close()
 
 

@@ -11,7 +11,7 @@ from gaud_core.store.sqlite import READS
 
 __all__ = ["REVISIONS", "migrate"]
 
-REVISIONS: Final = ("0001", "0002", "0003", "0004")
+REVISIONS: Final = ("0001", "0002", "0003", "0004", "0005")
 """Every revision in `migrations/`, the newest last; written here so that a usual start loads no Alembic."""
 
 _VERSION_TABLE = "alembic_version"

@@ -86,6 +86,7 @@ spend: Final = Table(
     Column("spent_nanos", BigInteger, nullable=False),
     Column("reserved_nanos", BigInteger, nullable=False),
     Column("pruned_nanos", BigInteger, nullable=False),
+    sqlite_with_rowid=False,  # a change touches one page, and not one of the index as well
 )
 
 # A second and not a minute: so the limits hold in any 60 seconds, and not twice around a full minute.
@@ -96,6 +97,7 @@ windows: Final = Table(
     Column("second", BigInteger, primary_key=True),
     Column("requests", BigInteger, nullable=False),
     Column("tokens", BigInteger, nullable=False),
+    sqlite_with_rowid=False,
 )
 
 calls: Final = Table(
