@@ -96,6 +96,12 @@ def run(servers: Sequence[peers.Peer], cases: Sequence[Case], rounds: int, secon
     return results
 
 
+def _starts(upstream: int) -> list[tuple[float, float]]:
+    """Start Gaud a few times while nothing else is asked; the first start makes the database."""
+    with tempfile.TemporaryDirectory() as name:
+        return [peers.start_of_gaud(Path(name), upstream) for _ in range(5)]
+
+
 @contextlib.contextmanager
 def all_servers(options: argparse.Namespace) -> Iterator[tuple[list[peers.Peer], list[str]]]:
     """Start the upstream and whatever of the others is installed; say what is not."""
@@ -137,7 +143,9 @@ def main() -> None:
     with all_servers(options) as (servers, missing):
         for line in missing:
             print(line)
+        starts = _starts(servers[0].port)
         results = run(servers, QUICK if options.quick else CASES, options.rounds, options.seconds)
+    results.starts = starts
     text = report.page(results, missing)
     print(text)
     if not options.quick:

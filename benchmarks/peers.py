@@ -16,7 +16,7 @@ from pathlib import Path
 
 import attrs
 
-__all__ = ["Peer", "Started", "echo", "gaud", "litellm", "nginx", "portkey"]
+__all__ = ["Peer", "Started", "echo", "gaud", "litellm", "nginx", "portkey", "start_of_gaud"]
 
 _TICKS = os.sysconf("SC_CLK_TCK")
 _START_SECS = 90.0
@@ -101,7 +101,7 @@ def _running(
             process.kill()
 
 
-def _until_up(process: subprocess.Popen[bytes], port: int, path: str, log: Path) -> None:
+def _until_up(process: subprocess.Popen[bytes], port: int, path: str, log: Path, pause: float = 0.2) -> None:
     deadline = time.monotonic() + _START_SECS
     opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
     while True:
@@ -112,7 +112,7 @@ def _until_up(process: subprocess.Popen[bytes], port: int, path: str, log: Path)
         except OSError:
             if process.poll() is not None or time.monotonic() > deadline:
                 raise SystemExit(f"{process.args!r} does not start: {log.read_text()[-800:]}") from None
-            time.sleep(0.2)
+            time.sleep(pause)
         else:
             return
 
@@ -123,17 +123,40 @@ def _free_port() -> int:
         return port
 
 
-@contextlib.contextmanager
-def gaud(folder: Path, upstream: int, key: str, workers: int = 1) -> Iterator[Peer]:
-    """Gaud with auth, limits, budget and ledger on."""
-    port = _free_port()
+def _gaud(folder: Path, upstream: int, port: int, workers: int) -> tuple[Sequence[str], Mapping[str, str]]:
     env = {
         "GAUD_DATA_DIR": str(folder),
         "GAUD_LITELLM_URL": f"http://127.0.0.1:{upstream}",
         "GAUD_CONFIG": "",
     }
     env |= {"GAUD_PLUGINS": "litellm", "GAUD_AUTH_BOOTSTRAP_KEY": "sk-prx-bench-administrator"}
-    command = [sys.executable, "-m", "gaud_core", "serve", "--port", str(port), "--workers", str(workers)]
+    return [
+        sys.executable, "-m", "gaud_core", "serve", "--port", str(port), "--workers", str(workers)
+    ], env  # fmt: skip
+
+
+def start_of_gaud(folder: Path, upstream: int) -> tuple[float, float]:
+    """Start it once; give the seconds until its first answer, and the megabytes that it holds then."""
+    port = _free_port()
+    command, env = _gaud(folder, upstream, port, 1)
+    log = folder / "start.log"
+    begun = time.perf_counter()
+    with (
+        log.open("w") as out,
+        subprocess.Popen(command, stdout=out, stderr=out, env=os.environ | env) as process,
+    ):
+        try:
+            _until_up(process, port, "/health", log, pause=0.005)
+            return time.perf_counter() - begun, Peer("Gaud", process.pid, port).resident_mb()
+        finally:
+            process.terminate()
+
+
+@contextlib.contextmanager
+def gaud(folder: Path, upstream: int, key: str, workers: int = 1) -> Iterator[Peer]:
+    """Gaud with auth, limits, budget and ledger on."""
+    port = _free_port()
+    command, env = _gaud(folder, upstream, port, workers)
     with _running(command, port, "/health", env, folder / "gaud.log") as pid:
         time.sleep(1)  # its list of models, and with it their prices
         yield Peer("Gaud", pid, port, key, "litellm:m")

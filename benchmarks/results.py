@@ -29,6 +29,8 @@ class Results:
 
     seen: dict[str, dict[str, list[Seen]]] = attrs.field(factory=dict)
     memory: dict[str, float] = attrs.field(factory=dict)
+    starts: list[tuple[float, float]] = attrs.field(factory=list)
+    """Of each start of Gaud: seconds until the first answer, and the megabytes that it holds then."""
 
     def median(self, case: str, server: str, what: str) -> float | None:
         """The median over the rounds, or None if that server was not in it."""
