@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import math
 from collections.abc import Sequence
 
 import pytest
@@ -26,8 +27,11 @@ def _taken(ledger: Ledger) -> list[int]:
 
     class Noted(Shortcut):
         def write(self, orders: Sequence[Order]) -> list[Answer] | None:
-            answers = super().write(orders)
-            taken.append(0 if answers is None else len(orders))
+            answers = None
+            try:
+                answers = super().write(orders)
+            finally:
+                taken.append(0 if answers is None else len(orders))
             return answers
 
     ledger.writer.shortcut = Noted(shortcut.store, shortcut.books)
@@ -47,13 +51,49 @@ async def test_what_one_turn_brings_is_one_transaction(store: Store, clock: Cloc
     ledger.close()
 
 
-async def test_somebody_elses_lock_is_waited_for_in_the_thread(store: Store, clock: Clock) -> None:
-    """The event loop goes on meanwhile, and the call is booked as soon as the lock is free."""
+async def test_somebody_elses_lock_is_looked_for_again(store: Store, clock: Clock) -> None:
+    """Once it is free, all that has come until then is one transaction, and the thread has nothing to do."""
     ledger = open_ledger(store, clock=clock)
+    ledger.writer.lock_patience_secs = math.inf
+    taken = _taken(ledger)
+    with store.writing():
+        first = asyncio.create_task(ledger.admit(wants(call="c1")))
+        while len(taken) < 3:  # noqa: ASYNC110  it has looked three times
+            await asyncio.sleep(0)
+        second = asyncio.create_task(ledger.admit(wants(call="c2")))
+        await asyncio.sleep(0)
+    await asyncio.gather(first, second)
+    assert taken == [0] * (len(taken) - 1) + [2]
+    assert ledger.writer._connection is None
+    ledger.close()
+
+
+async def test_what_waits_for_a_lock_is_written_at_the_end(store: Store, clock: Clock) -> None:
+    """A worker that is stopped meanwhile leaves nothing behind; nor does its loop look any more."""
+    ledger = open_ledger(store, clock=clock)
+    ledger.writer.lock_patience_secs = math.inf
     taken = _taken(ledger)
     with store.writing():
         admitting = asyncio.create_task(ledger.admit(wants(call="c1")))
-        await asyncio.sleep(0.05)
+        while not taken:  # noqa: ASYNC110
+            await asyncio.sleep(0)
+        stopping = asyncio.create_task(asyncio.to_thread(ledger.close))
+        while not ledger.writer._ending:  # noqa: ASYNC110
+            await asyncio.sleep(0)
+    await stopping
+    assert (await admitting).id == "c1"
+    assert row(store, "c1").state == "lost"  # it was in the books, and its worker has ended
+
+
+async def test_a_lock_that_is_held_for_long_is_waited_for_in_the_thread(store: Store, clock: Clock) -> None:
+    """The event loop goes on meanwhile, and the call is booked as soon as the lock is free."""
+    ledger = open_ledger(store, clock=clock)
+    ledger.writer.lock_patience_secs = 0
+    taken = _taken(ledger)
+    with store.writing():
+        admitting = asyncio.create_task(ledger.admit(wants(call="c1")))
+        while ledger.writer._pending or not taken:  # noqa: ASYNC110
+            await asyncio.sleep(0)
         assert taken == [0]
         assert not admitting.done()
     await ledger.settle(await admitting, DONE)

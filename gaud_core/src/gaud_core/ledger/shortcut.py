@@ -16,11 +16,15 @@ import attrs
 from gaud_core.ledger.books import Answer, Books, Order
 from gaud_core.store import HastyConnection, Store, hasty_connection
 
-__all__ = ["Shortcut"]
+__all__ = ["LockTaken", "Shortcut"]
 
 _SLOW_SECS = 0.05
 _SLOW_ONES = 3
 _DETOUR_SECS = 10.0
+
+
+class LockTaken(Exception):
+    """Another writer is at work; most are done within a millisecond."""
 
 
 @attrs.define(eq=False)
@@ -35,7 +39,10 @@ class Shortcut:
     _detour_until: float = 0.0
 
     def write(self, orders: Sequence[Order]) -> list[Answer] | None:
-        """Write a batch in one transaction; None when nothing was written and somebody must wait for it."""
+        """Write a batch in one transaction; None when nothing was written and somebody must wait for it.
+
+        LockTaken when it is worth another try soon.
+        """
         begun = self.clock()
         if begun < self._detour_until or self.books.must_tend():
             return None
@@ -44,8 +51,9 @@ class Shortcut:
         except Exception:  # the thread tries again, and tells who must hear of it
             self.close()
             return None
-        if answers is not None:
-            self._judge(self.clock() - begun)
+        if answers is None:
+            raise LockTaken
+        self._judge(self.clock() - begun)
         return answers
 
     def close(self) -> None:

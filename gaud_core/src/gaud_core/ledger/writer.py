@@ -19,7 +19,7 @@ from gaud_core.errors import BooksClosed
 from gaud_core.ledger.books import Answer, Books, Order
 from gaud_core.ledger.made import Made
 from gaud_core.ledger.settle import Closing
-from gaud_core.ledger.shortcut import Shortcut
+from gaud_core.ledger.shortcut import LockTaken, Shortcut
 from gaud_core.ledger.values import Admission, Settled, Settlement, Ticket
 from gaud_core.store import Store, store_failed
 
@@ -29,6 +29,8 @@ _CHECKPOINT_AFTER = 100  # batches, each of ten pages or so
 _MOST_AT_ONCE = 512
 _TEND_SECS = 10.0
 _RETRY_SECS = 0.5
+_LOCK_LOOK_SECS = 0.001
+_LOCK_PATIENCE_SECS = 0.25
 _BREATH_SECS = 0.05  # between two batches of deletions
 
 CLIENT_LEFT = 499
@@ -53,10 +55,13 @@ class Writer:
     books: Books
     tend_secs: float = _TEND_SECS
     retry_secs: float = _RETRY_SECS
+    lock_patience_secs: float = _LOCK_PATIENCE_SECS
+    """How long the event loop itself looks for another worker's lock to become free."""
     shortcut: Shortcut | None = attrs.field(default=attrs.Factory(lambda own: own.make_shortcut(), True))
     """The way without the thread, where there is one."""
     _home: asyncio.AbstractEventLoop | None = None
     _pending: list[Waiting] = attrs.field(factory=list)
+    _lock_taken_since: float | None = None
     _written: int = 0
     _log_is_long: bool = False
     _notes: int = 0
@@ -101,14 +106,37 @@ class Writer:
     def _drain(self) -> None:
         """Write what this turn of the event loop has brought, or give it to the thread if that would wait."""
         with self._gate:
-            batch, self._pending = self._pending, []
+            batch = self._pending
             if not batch:
                 return
-            answers = self._at_once(batch)
+            try:
+                answers = self._at_once(batch)
+            except LockTaken:
+                if self._looks_again():
+                    return
+                answers = None
+            self._pending, self._lock_taken_since = [], None
             if answers is None:
                 self._hand_over(batch)
                 return
         self._resolve([(waiting.future, answer) for waiting, answer in zip(batch, answers, strict=True)])
+
+    def _looks_again(self) -> bool:
+        """Try again in a moment, with all that has come until then: other workers hold the lock briefly.
+
+        The thread would wait for it as well, but then keep it for as long as it has to share Python's own
+        lock with the event loop, and that is what makes many workers slow.
+        """
+        loop = self._home
+        if loop is None or self._ending:
+            return False
+        now = loop.time()
+        if self._lock_taken_since is None:
+            self._lock_taken_since = now
+        if now - self._lock_taken_since >= self.lock_patience_secs:
+            return False
+        loop.call_later(_LOCK_LOOK_SECS, self._drain)
+        return True
 
     def _at_once(self, batch: Sequence[Waiting]) -> Sequence[Any] | None:
         if self.shortcut is None or self._failing or self._deferred or self._notes:
