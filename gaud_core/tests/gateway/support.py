@@ -28,11 +28,11 @@ from gaud_core import (
 )
 from gaud_core.app import create_app
 from gaud_core.config import Auth, Breaker, Config, Data, Instance, Server
-from gaud_core.gateway.breaker import CircuitBreaker
 from gaud_core.gateway.gateway import Gateway
+from gaud_core.gateway.guests.plugins import Plugin
 from gaud_core.gateway.http_protocol import protocol_with_limit
-from gaud_core.gateway.instance import Instance as GatewayInstance
-from gaud_core.gateway.plugins import Plugin
+from gaud_core.gateway.instances.breaker import CircuitBreaker
+from gaud_core.gateway.instances.instance import Instance as GatewayInstance
 
 from .wire import Answered, HeaderLines, Wire, chat, head_of, post
 

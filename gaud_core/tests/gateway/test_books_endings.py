@@ -11,7 +11,7 @@ import pytest
 from gaud_core import Call, ProviderError, Reply, UpstreamRefused
 from gaud_core.config import Breaker, Ledger
 from gaud_core.errors import BadRequest
-from gaud_core.gateway.instance import Instance
+from gaud_core.gateway.instances.instance import Instance
 from gaud_core.gateway.presence import Presence
 from gaud_core.testing import (
     DONE,
@@ -26,7 +26,7 @@ from gaud_core.testing import (
 )
 
 from .books import ADMIN, COST, Priced, bearer, only, priced, rows, settled, store_of, worst
-from .guests import Mishap
+from .guests.providers import Mishap
 from .support import AcmeSettings, Clock, Served, Starter, eventually
 from .wire import Wire, chat, post
 

@@ -23,7 +23,7 @@ from gaud_core.access.patience import Patience
 from gaud_core.app import create_app
 from gaud_core.config import Auth, Config, Data, Instance
 from gaud_core.gateway.gateway import Gateway
-from gaud_core.gateway.plugins import Plugin
+from gaud_core.gateway.guests.plugins import Plugin
 from gaud_core.store import Store
 
 ADMIN = "sk-prx-test-administrator"
