@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import contextlib
 import logging
 import socket
-import threading
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -13,7 +11,6 @@ from typing import Any
 
 import httpx
 import pytest
-import uvicorn
 
 from gaud_core import HTTPProvider, Model
 from gaud_core.app import create_app
@@ -23,6 +20,7 @@ from gaud_core.observe.logs import set_up_logging
 from gaud_core.settings import describe
 from gaud_core.testing import ScriptedUpstream, Signal, chat_stream
 
+from ...loopback import on_loopback
 from .support import PLUGIN, TOY, Toy, ToySettings
 
 KEY = "sk-prx-test-key"
@@ -68,28 +66,11 @@ def gaud(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[httpx.Clie
         monkeypatch.setenv(name, value)
     Toy.alive.clear()
     app = create_app(load_config(path, environ, settings_of(PLUGINS, environ).schemas), plugins=PLUGINS)
-    with _served(app) as port, httpx.Client(base_url=f"http://127.0.0.1:{port}", headers=HEADERS) as client:
+    with (
+        on_loopback(app) as port,
+        httpx.Client(base_url=f"http://127.0.0.1:{port}", headers=HEADERS) as client,
+    ):
         yield client
-
-
-@contextlib.contextmanager
-def _served(app: Any) -> Iterator[int]:
-    listening = socket.create_server(("127.0.0.1", 0))
-    server = uvicorn.Server(
-        uvicorn.Config(app, lifespan="on", log_config=None, access_log=False, timeout_graceful_shutdown=1)
-    )
-    thread = threading.Thread(target=lambda: server.run(sockets=[listening]), daemon=True)
-    thread.start()
-    try:
-        deadline = time.monotonic() + 20
-        while not server.started:
-            assert thread.is_alive()
-            assert time.monotonic() < deadline
-            time.sleep(0.01)
-        yield listening.getsockname()[1]
-    finally:
-        server.should_exit = True
-        thread.join(10)
 
 
 def _set(gaud: httpx.Client, **changes: Any) -> None:
