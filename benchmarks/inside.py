@@ -24,7 +24,7 @@ from benchmarks.wire import Target, Upstream, drive
 from gaud_core.app import create_app
 from gaud_core.cli.worker import server_settings
 from gaud_core.config import load_config
-from gaud_core.gateway.plugins import discover
+from gaud_core.gateway.guests.plugins import discover
 
 __all__ = ["served"]
 

@@ -19,8 +19,8 @@ from gaud_core.access import People
 from gaud_core.app import create_app
 from gaud_core.config import load_config
 from gaud_core.gateway.gateway import Gateway
+from gaud_core.gateway.guests.plugins import Plugin
 from gaud_core.gateway.http_protocol import protocol_with_limit
-from gaud_core.gateway.plugins import Plugin
 from gaud_core.store import Store
 from gaud_core.testing import ScriptedUpstream
 from gaud_core.testing.oauth import ScriptedOAuth

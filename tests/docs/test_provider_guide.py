@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from gaud_core.gateway.plugins import GROUP
+from gaud_core.gateway.guests.plugins import GROUP
 from gaud_core.testing import Answer, ScriptedUpstream
 
 from .guide import GUIDE, install, project

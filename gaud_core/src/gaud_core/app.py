@@ -24,13 +24,13 @@ from gaud_core.admin import Desk, admin_routes
 from gaud_core.config import Config
 from gaud_core.errors import ApiError, MethodNotAllowed, NotFound
 from gaud_core.gateway.dialects import ENDPOINTS, FORMS, WITHOUT_MODEL
-from gaud_core.gateway.envelope import error_answer
-from gaud_core.gateway.forms import FormRoute
+from gaud_core.gateway.dialects.envelope import error_answer
 from gaud_core.gateway.gateway import Gateway
-from gaud_core.gateway.objects import OBJECT_ROUTES, ObjectRoute
+from gaud_core.gateway.guests.plugins import Plugin, discover, is_strict
+from gaud_core.gateway.objects.routes import OBJECT_ROUTES, ObjectRoute
 from gaud_core.gateway.pages import front_door, health, list_models, realtime, retrieve_model
-from gaud_core.gateway.plugins import Plugin, discover, is_strict
 from gaud_core.gateway.routes import CallRoute
+from gaud_core.gateway.uploads.routes import FormRoute
 from gaud_core.observe.cors import LiveCORS
 from gaud_core.observe.exchanges import Exchanges
 from gaud_core.observe.logs import change_logging, mask_too

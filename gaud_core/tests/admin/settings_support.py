@@ -15,8 +15,8 @@ from gaud_core import HTTPProvider, Model, Secret, http_url, option, settings
 from gaud_core.admin import Desk
 from gaud_core.config import load_config
 from gaud_core.gateway.gateway import Gateway
-from gaud_core.gateway.plugins import Plugin, settings_of
-from gaud_core.gateway.settings_desk import SettingsDesk
+from gaud_core.gateway.guests.plugins import Plugin, settings_of
+from gaud_core.gateway.live.settings_desk import SettingsDesk
 from gaud_core.store import Store
 
 T = TypeVar("T")

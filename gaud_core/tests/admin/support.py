@@ -4,16 +4,11 @@ from __future__ import annotations
 
 import contextlib
 import itertools
-import socket
-import threading
-import time
 from collections.abc import Callable, Iterator
-from datetime import UTC, datetime
 from typing import Any
 
 import attrs
 import httpx
-import uvicorn
 from sqlalchemy import insert
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
@@ -29,18 +24,8 @@ from gaud_core.observe.exchanges import Exchanges
 from gaud_core.store import Store
 from gaud_core.store.schema import calls
 
-NOON = int(datetime(2026, 11, 23, 12, tzinfo=UTC).timestamp() * 1000)
-
-
-class Clock:
-    """Time that passes when it is told to."""
-
-    def __init__(self, now: int = NOON) -> None:
-        self.now = now
-
-    def __call__(self) -> int:
-        """Give the time."""
-        return self.now
+from ..clock import NOON, Clock
+from ..loopback import on_loopback
 
 
 @attrs.frozen
@@ -96,26 +81,6 @@ def make_app(desk: Desk) -> Starlette:
 
 
 @contextlib.contextmanager
-def running(app: Starlette) -> Iterator[str]:
-    """Serve an application on loopback and give its address."""
-    listening = socket.create_server(("127.0.0.1", 0), backlog=128)
-    config = uvicorn.Config(app, ws="none", log_config=None, access_log=False, timeout_graceful_shutdown=1)
-    server = uvicorn.Server(config)
-    thread = threading.Thread(target=lambda: server.run(sockets=[listening]), name="admin", daemon=True)
-    thread.start()
-    try:
-        deadline = time.monotonic() + 10
-        while not server.started:
-            assert thread.is_alive()
-            assert time.monotonic() < deadline
-            time.sleep(0.005)
-        yield f"http://127.0.0.1:{listening.getsockname()[1]}"
-    finally:
-        server.should_exit = True
-        thread.join(10)
-
-
-@contextlib.contextmanager
 def serving(store: Store, desk: Callable[[Desk], Desk] = lambda desk: desk) -> Iterator[Served]:
     """Serve the API on a store; `desk` may change what it works with."""
     clock = Clock()
@@ -125,7 +90,7 @@ def serving(store: Store, desk: Callable[[Desk], Desk] = lambda desk: desk) -> I
     texts = [people.create_key(user.id, actor="test")[1] for user in (root, guest)]
     made = desk(Desk(people, store, _door(store, clock).administrator, clock))
     with contextlib.ExitStack() as stack:
-        url = stack.enter_context(running(make_app(made)))
+        url = f"http://127.0.0.1:{stack.enter_context(on_loopback(make_app(made)))}"
         sent = [{"authorization": f"Bearer {text}"} for text in texts]
         clients = [httpx.Client(base_url=url, headers=headers, timeout=10) for headers in (*sent, {})]
         for client in clients:

@@ -16,8 +16,9 @@ from gaud_core.admin.operations import operations
 from gaud_core.config import Config, Database
 from gaud_core.store import Store, open_store
 
+from ..clock import NOON
 from .settings_support import gateway_on
-from .support import NOON, Served, book, serving
+from .support import Served, book, serving
 
 EVERY = settings(
     max_examples=25,

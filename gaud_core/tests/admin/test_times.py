@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from gaud_core.admin.times import iso, read_day_end, read_moment
 from gaud_core.ledger.periods import DAY_MS
 
-from .support import NOON
+from ..clock import NOON
 
 millis = st.integers(0, 253_402_300_799_999)
 

@@ -18,7 +18,8 @@ from sqlalchemy.exc import OperationalError
 from gaud_core.admin.csv_answer import _harmless
 from gaud_core.ledger.periods import DAY_MS
 
-from .support import NOON, Served, book
+from ..clock import NOON
+from .support import Served, book
 
 CSV = {"accept": "text/csv"}
 

@@ -12,7 +12,8 @@ from gaud_core.access import People, User
 from gaud_core.errors import BadRequest
 from gaud_core.store import Store
 
-from .support import NOON, Served, serving
+from ..clock import NOON
+from .support import Served, serving
 
 GARBAGE = [
     "user_nobody", "0", "-1", " ", "'; DROP TABLE users; --", "\x00", "a\x00b", "ünï", "😀", "..", "%",

@@ -188,7 +188,7 @@ def test_strict_raises(gaud: Run, plugins: Path) -> None:
 
 def test_no_provider_installed(gaud: Run, monkeypatch: pytest.MonkeyPatch) -> None:
     """It says where to find one."""
-    monkeypatch.setattr("gaud_core.gateway.plugins.metadata.distributions", lambda: iter(()))
+    monkeypatch.setattr("gaud_core.gateway.guests.plugins.metadata.distributions", lambda: iter(()))
     assert "No provider is installed." in gaud("providers", GAUD_PLUGINS="").out
 
 

@@ -10,7 +10,7 @@ from types import ModuleType
 import pytest
 
 from gaud_core import ChatProvider, HTTPProvider
-from gaud_core.gateway.plugins import GROUP, objection_to
+from gaud_core.gateway.guests.plugins import GROUP, objection_to
 
 from .conftest import Run
 

@@ -6,7 +6,6 @@ import contextlib
 import json
 import math
 from collections.abc import Sequence
-from datetime import UTC, datetime
 from typing import Any
 
 import attrs
@@ -21,6 +20,7 @@ from gaud_core.store import HastyConnection, Store
 from gaud_core.store.schema import calls, keys, users
 from gaud_core.testing import ScriptedUpstream
 
+from ..clock import Clock
 from .support import Acme, AcmeSettings, Served, Starter, eventually
 from .wire import HeaderLines, Wire
 
@@ -29,7 +29,6 @@ PRICE = Price(input=1_000_000_000, output=2_000_000_000, cache_read=500_000_000)
 """A token in costs 1000 nano-dollars, one out 2000, a cached one 500."""
 COST = 5 * 1000 + 7 * 2000
 """What the usage of the scripted answers costs at that price."""
-NOON = int(datetime(2026, 11, 23, 12, tzinfo=UTC).timestamp() * 1000)
 
 
 class Priced(Acme):
@@ -40,17 +39,6 @@ class Priced(Acme):
     def known_models(self) -> Sequence[Model]:
         """One with a price, two without."""
         return (Model("m", price=PRICE), Model("free"), Model("other"))
-
-
-class WallClock:
-    """Milliseconds since 1970 that pass when they are told to."""
-
-    def __init__(self, now: int = NOON) -> None:
-        self.now = now
-
-    def __call__(self) -> int:
-        """Give the time."""
-        return self.now
 
 
 def store_of(gaud: Served) -> Store:
@@ -132,7 +120,7 @@ def orphan(gaud: Served, name: str = "Ada") -> None:
         connection.execute(update(users).where(users.c.name == name).values(deleted_at=1))
 
 
-def at(gaud: Served, clock: WallClock) -> Served:
+def at(gaud: Served, clock: Clock) -> Served:
     """Let a gateway live by this clock."""
     gateway: Gateway = gaud.gateway
     gateway.ledger.books.clock = clock

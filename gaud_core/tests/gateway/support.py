@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import logging
-import socket
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
@@ -12,7 +11,6 @@ from pathlib import Path
 from typing import Any, ClassVar
 
 import attrs
-import uvicorn
 
 from gaud_core import (
     Call,
@@ -28,12 +26,13 @@ from gaud_core import (
 )
 from gaud_core.app import create_app
 from gaud_core.config import Auth, Breaker, Config, Data, Instance, Server
-from gaud_core.gateway.breaker import CircuitBreaker
 from gaud_core.gateway.gateway import Gateway
+from gaud_core.gateway.guests.plugins import Plugin
 from gaud_core.gateway.http_protocol import protocol_with_limit
-from gaud_core.gateway.instance import Instance as GatewayInstance
-from gaud_core.gateway.plugins import Plugin
+from gaud_core.gateway.instances.breaker import CircuitBreaker
+from gaud_core.gateway.instances.instance import Instance as GatewayInstance
 
+from ..loopback import on_loopback
 from .wire import Answered, HeaderLines, Wire, chat, head_of, post
 
 NEVER = Breaker(failure_threshold=1_000_000)
@@ -177,28 +176,9 @@ def _no_client() -> Any:
 @contextlib.contextmanager
 def running(app: Any, config: Config, stopping: list[threading.Thread]) -> Iterator[Served]:
     """Serve an application on a free port while the block runs."""
-    listening = socket.create_server(("127.0.0.1", 0), backlog=128)
-    server = uvicorn.Server(
-        uvicorn.Config(
-            app,
-            http=protocol_with_limit(config.server.max_header_bytes),
-            ws="none",
-            lifespan="on",
-            log_config=None,
-            access_log=False,
-            server_header=False,
-            proxy_headers=False,  # as `gaud serve` has it
-            timeout_graceful_shutdown=1,
-        )
-    )
-    thread = threading.Thread(target=lambda: server.run(sockets=[listening]), name="gaud", daemon=True)
-    thread.start()
-    try:
-        eventually(lambda: server.started or not thread.is_alive())
-        yield Served(listening.getsockname()[1], app.state.gateway)
-    finally:
-        server.should_exit = True
-        stopping.append(thread)
+    protocol = protocol_with_limit(config.server.max_header_bytes)
+    with on_loopback(app, stopping, http=protocol) as port:
+        yield Served(port, app.state.gateway)
 
 
 def eventually(holds: Callable[[], object], seconds: float = 5.0) -> None:

@@ -14,7 +14,7 @@ from gaud_core.config import Breaker, Ledger
 from gaud_core.errors import BadRequest
 from gaud_core.gateway.booking import Booking
 from gaud_core.gateway.exchange import Exchange
-from gaud_core.gateway.instance import Instance
+from gaud_core.gateway.instances.instance import Instance
 from gaud_core.gateway.outcome import Outcome
 from gaud_core.gateway.presence import Presence
 from gaud_core.ledger import Settled, Settlement, Ticket, Worst
@@ -31,7 +31,7 @@ from gaud_core.testing import (
 )
 
 from .books import ADMIN, COST, Priced, bearer, only, priced, rows, settled, store_of, worst
-from .guests import Mishap
+from .guests.providers import Mishap
 from .support import AcmeSettings, Clock, Served, Starter, eventually
 from .wire import Wire, chat, post
 

@@ -22,7 +22,7 @@ from gaud_core.testing import (
     sse,
 )
 
-from .guests import JSON, Guest, Speaker
+from .guests.providers import JSON, Guest, Speaker
 from .support import AcmeSettings, Clock, Served, Starter, eventually
 from .wire import chat, post
 

@@ -22,7 +22,7 @@ from gaud_core.testing import (
 )
 
 from .books import only
-from .guests import Speaker
+from .guests.providers import Speaker
 from .support import Acme, AcmeSettings, Served, Starter
 from .wire import Answered, HeaderLines, post
 

@@ -13,7 +13,7 @@ import pytest
 from gaud_core import Call, Event
 from gaud_core.testing import DONE
 
-from .guests import Speaker
+from .guests.providers import Speaker
 from .support import Served, Starter
 from .wire import Answered, chat, post
 

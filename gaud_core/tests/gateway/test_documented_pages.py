@@ -10,7 +10,7 @@ import pytest
 
 from gaud_core.admin.openapi import openapi_document
 
-from .guests import Fine
+from .guests.providers import Fine
 from .support import Served, Starter
 
 DOCUMENT: Any = json.loads(openapi_document())

@@ -17,7 +17,8 @@ from gaud_core.access.values import shown_of
 from gaud_core.config import Server
 from gaud_core.testing import ScriptedUpstream, chat_completion
 
-from .books import ADMIN, WallClock, at, bearer, key_id, member, orphan, people, priced, rows, store_of
+from ..clock import Clock as WallClock
+from .books import ADMIN, at, bearer, key_id, member, orphan, people, priced, rows, store_of
 from .support import Served, Starter
 from .wire import Answered, HeaderLines, Wire, head_of
 

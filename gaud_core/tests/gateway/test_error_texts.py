@@ -8,7 +8,7 @@ from gaud_core import Call, ProviderError, Reply
 from gaud_core.config import Breaker
 from gaud_core.testing import DONE, Answer, ScriptedUpstream
 
-from .guests import JSON, Guest, raising, with_method
+from .guests.providers import JSON, Guest, raising, with_method
 from .support import AcmeSettings, Served, Starter
 
 HALF = b'{"error":{"message":"cut \\ud83d"}}'

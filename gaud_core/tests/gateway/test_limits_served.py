@@ -19,11 +19,11 @@ from gaud_core.provider.base import dollars
 from gaud_core.store.schema import users
 from gaud_core.testing import ScriptedUpstream, Signal, chat_completion, chat_stream
 
+from ..clock import NOON
+from ..clock import Clock as WallClock
 from .books import (
     ADMIN,
     COST,
-    NOON,
-    WallClock,
     at,
     bearer,
     key_id,

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from gaud_core.gateway.dialects import ENDPOINTS, FORMS
 from gaud_core.testing import DONE, Answer, ScriptedUpstream, sse
 
-from ..call.pieces import Pieces, member, model_member, objects, text_of  # noqa: TID252 - tests are no package
+from ..call.pieces import Pieces, member, model_member, objects, text_of
 from .everything import Everything
 from .support import AcmeSettings, Served, Starter
 from .wire import head_of, post

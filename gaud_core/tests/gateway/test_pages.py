@@ -10,7 +10,7 @@ import pytest
 from gaud_core import Model, Price
 from gaud_core.testing import Answer, ScriptedUpstream, chat_completion
 
-from .guests import Fine, Guest, Mishap, with_method
+from .guests.providers import Fine, Guest, Mishap, with_method
 from .support import AcmeSettings, Served, Starter, eventually
 
 KEY = "sk-prx-test-key"

@@ -14,9 +14,9 @@ from gaud_core import PluginError, Problem, Provider
 from gaud_core.app import create_app
 from gaud_core.config import Auth, Config, Data, Instance
 from gaud_core.gateway.gateway import Gateway
-from gaud_core.gateway.plugins import Plugin
+from gaud_core.gateway.guests.plugins import Plugin
 
-from .guests import Fine, Guest, Mishap, with_method
+from .guests.providers import Fine, Guest, Mishap, with_method
 from .support import GuestSettings
 
 pytestmark = pytest.mark.anyio

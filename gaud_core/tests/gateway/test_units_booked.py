@@ -21,7 +21,7 @@ from gaud_core import (
 )
 
 from .books import only
-from .guests import JSON
+from .guests.providers import JSON
 from .support import GuestSettings, Starter
 
 ANSWER = b'{"choices":[],"usage":{"prompt_tokens":5,"completion_tokens":7}}'

@@ -11,7 +11,8 @@ from gaud_core.config import Config, Database
 from gaud_core.ledger import Ledger, open_ledger
 from gaud_core.store import Store, open_store
 
-from .support import Clock, add_key
+from ..clock import Clock
+from .support import add_key
 
 
 @pytest.fixture

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import itertools
 import json
-from datetime import UTC, datetime
 from typing import Any
 
 from sqlalchemy import insert, select, update
@@ -13,24 +12,7 @@ from gaud_core.ledger import Admission, Worst
 from gaud_core.store import Store
 from gaud_core.store.schema import budgets, calls, keys, spend, users
 
-NOON = int(datetime(2026, 11, 23, 12, tzinfo=UTC).timestamp() * 1000)
-
 _numbers = itertools.count()
-
-
-class Clock:
-    """Time that passes when it is told to."""
-
-    def __init__(self, now: int = NOON) -> None:
-        self.now = now
-
-    def __call__(self) -> int:
-        """Give the time."""
-        return self.now
-
-    def pass_secs(self, seconds: float) -> None:
-        """Let time pass."""
-        self.now += round(seconds * 1000)
 
 
 def add_key(

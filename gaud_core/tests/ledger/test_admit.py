@@ -14,7 +14,8 @@ from gaud_core.errors import BudgetSpent, InvalidKey, LimitReached, NotAllowed
 from gaud_core.ledger import Ledger, Policy, Settled, Settlement, Ticket, open_ledger
 from gaud_core.store import Store
 
-from .support import Clock, add_key, budget, limit, money, row, wants
+from ..clock import Clock
+from .support import add_key, budget, limit, money, row, wants
 
 DONE = Settlement(200, 40, "priced", input_tokens=3, output_tokens=4, first_byte_ms=5, total_ms=9)
 

@@ -6,7 +6,8 @@ from gaud_core.ledger import Ledger, Made, Settlement, open_ledger
 from gaud_core.ledger.made import find_made
 from gaud_core.store import Store
 
-from .support import Clock, wants
+from ..clock import Clock
+from .support import wants
 
 
 async def test_it_is_committed_before_a_later_settlement(ledger: Ledger) -> None:

@@ -24,7 +24,8 @@ from gaud_core.ledger.workers import Worker, this_process
 from gaud_core.store import open_store
 from gaud_core.store.schema import calls
 
-from .support import Clock, add_key, money, wants
+from ..clock import Clock
+from .support import add_key, money, wants
 
 USERS = {"ann": "k1", "ben": "k2"}
 limits = st.none() | st.integers(0, 12)

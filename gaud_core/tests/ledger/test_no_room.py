@@ -15,7 +15,8 @@ from gaud_core.errors import BooksClosed
 from gaud_core.ledger import Ledger, Settled, Settlement, open_ledger
 from gaud_core.store import Store
 
-from .support import Clock, row, wants
+from ..clock import Clock
+from .support import row, wants
 
 DONE = Settlement(200, 40, "priced", 3, 4)
 

@@ -16,7 +16,8 @@ from gaud_core.ledger.workers import STALE_MS, is_alive, this_process
 from gaud_core.store import Store
 from gaud_core.store.schema import calls, keys, spend, windows, workers
 
-from .support import Clock, add_key, limit, money, row, wants
+from ..clock import Clock
+from .support import add_key, limit, money, row, wants
 
 DONE = Settlement(
     200, 40, "priced", 3, 4, 1, 2, first_byte_ms=5, total_ms=9, milliunits=250, quantity=6, unit="images"

@@ -14,7 +14,8 @@ from gaud_core.ledger.ledger import Ledger
 from gaud_core.ledger.shortcut import Shortcut
 from gaud_core.store import Store, hasty_connection
 
-from .support import Clock, row, wants
+from ..clock import Clock
+from .support import row, wants
 
 DONE = Settlement(200, 40, "priced", 3, 4)
 

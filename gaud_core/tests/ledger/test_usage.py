@@ -27,7 +27,8 @@ from gaud_core.ledger.usage import (
 from gaud_core.store import Store, open_store
 from gaud_core.store.schema import calls
 
-from .support import NOON, add_key
+from ..clock import NOON
+from .support import add_key
 
 USERS = {"key-a": "ada", "key-b": "ada", "key-c": "bob", None: None}
 MODELS = ("gpt-4o", "o3", "claude")

@@ -31,8 +31,8 @@ from gaud_core import (
     settings,
     token_request,
 )
-from gaud_core.gateway.login import log_in, log_out
-from gaud_core.gateway.plugins import objection_to
+from gaud_core.gateway.guests.login import log_in, log_out
+from gaud_core.gateway.guests.plugins import objection_to
 from gaud_core.testing import ScriptedOAuth, ScriptedUpstream
 
 from .support import NOW, Browser, Noting, Time, never, new_tasks, token

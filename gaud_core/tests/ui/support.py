@@ -4,18 +4,13 @@ from __future__ import annotations
 
 import contextlib
 import re
-import socket
 import ssl
-import threading
-import time
 from collections.abc import Iterator, Mapping, Sequence
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import attrs
 import httpx
-import uvicorn
 
 from gaud_core import Call, HTTPProvider, Model, Price, Secret, option, settings
 from gaud_core.access import Door, People
@@ -23,11 +18,13 @@ from gaud_core.access.patience import Patience
 from gaud_core.app import create_app
 from gaud_core.config import Auth, Config, Data, Instance
 from gaud_core.gateway.gateway import Gateway
-from gaud_core.gateway.plugins import Plugin
+from gaud_core.gateway.guests.plugins import Plugin
 from gaud_core.store import Store
 
+from ..clock import Clock
+from ..loopback import on_loopback
+
 ADMIN = "sk-prx-test-administrator"
-NOON = int(datetime(2026, 11, 23, 12, tzinfo=UTC).timestamp() * 1000)
 _NO_TLS = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
 """Loading the certificates of the world for each client takes longer than a test."""
 _TOKEN = re.compile(r'name="csrf" value="([^"]+)"')
@@ -56,17 +53,6 @@ class Acme(HTTPProvider[AcmeSettings]):
             Model("m", price=Price(input=1_000_000_000, output=2_000_000_000)),
             Model("<script>alert(1)</script>", owned_by='"><img src=x>'),
         )
-
-
-@attrs.define
-class Clock:
-    """Time that passes when it is told to, in milliseconds since 1970."""
-
-    now: int = NOON
-
-    def __call__(self) -> int:
-        """Give the time."""
-        return self.now
 
 
 @attrs.frozen
@@ -150,31 +136,9 @@ def house(folder: Path, upstream: str, *, auth: bool = True, **sections: Any) ->
     async def note(seconds: float) -> None:
         waits.append(seconds)
 
-    with contextlib.ExitStack() as stack, _serving(app) as url:
+    with contextlib.ExitStack() as stack, on_loopback(app) as port:
         patience = Patience(clock=lambda: 0.0, sleep=note)
         door = Door(gateway.store, config, clock, patience) if gateway.store else None
         gateway.current = attrs.evolve(gateway.current, door=door)
         gateway.ledger.books.clock = clock
-        yield House(url, gateway, clock, waits, stack)
-
-
-@contextlib.contextmanager
-def _serving(app: Any) -> Iterator[str]:
-    listening = socket.create_server(("127.0.0.1", 0), backlog=128)
-    server = uvicorn.Server(
-        uvicorn.Config(
-            app, ws="none", lifespan="on", log_config=None, proxy_headers=False, timeout_graceful_shutdown=1
-        )
-    )
-    thread = threading.Thread(target=lambda: server.run(sockets=[listening]), name="ui", daemon=True)
-    thread.start()
-    try:
-        deadline = time.monotonic() + 20
-        while not server.started:
-            assert thread.is_alive()
-            assert time.monotonic() < deadline
-            time.sleep(0.005)
-        yield f"http://127.0.0.1:{listening.getsockname()[1]}"
-    finally:
-        server.should_exit = True
-        thread.join(10)
+        yield House(f"http://127.0.0.1:{port}", gateway, clock, waits, stack)

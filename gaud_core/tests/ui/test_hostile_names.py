@@ -8,7 +8,8 @@ from sqlalchemy import insert
 from gaud_core.access import KeyLimits
 from gaud_core.store.schema import calls
 
-from .support import NOON, House, Visitor
+from ..clock import NOON
+from .support import House, Visitor
 
 BAD = "<script>alert(1)</script>\"'><img src=x onerror=alert(2)>"
 

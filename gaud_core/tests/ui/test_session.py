@@ -11,7 +11,7 @@ from gaud_core.access import Identity, Key, KeyLimits
 from gaud_core.access.values import digest_of
 from gaud_core.ui.session import IDLE_MS, LONGEST_MS, Sessions
 
-from .support import Clock
+from ..clock import Clock
 
 KEY = "sk-prx-test-key"
 IDENTITY = Identity(

@@ -11,7 +11,8 @@ from sqlalchemy import insert
 
 from gaud_core.store.schema import calls
 
-from .support import NOON, House, Visitor
+from ..clock import NOON
+from .support import House, Visitor
 
 
 @attrs.frozen

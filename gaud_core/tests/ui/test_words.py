@@ -15,7 +15,7 @@ from gaud_core.ui.charts import HEIGHT, RANGES, WIDTH, charts_of
 from gaud_core.ui.forms import Form
 from gaud_core.ui.words import ago, compact, exact, money, ms, percent, seconds
 
-from .support import NOON
+from ..clock import NOON
 
 DAY = 86_400_000
 

@@ -9,7 +9,7 @@ import attrs
 
 from gaud_core.access import Identity, People
 from gaud_core.errors import BadRequest
-from gaud_core.gateway.settings_desk import SettingsDesk
+from gaud_core.gateway.live.settings_desk import SettingsDesk
 from gaud_core.store import Clock, Store, utc_millis
 
 __all__ = ["Ask", "Desk", "Operation", "Scope"]

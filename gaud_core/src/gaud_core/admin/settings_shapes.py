@@ -12,7 +12,7 @@ from gaud_core.admin.answers import Time
 from gaud_core.admin.times import iso
 from gaud_core.config import Change, Plan, Setting, Version
 from gaud_core.errors import Problem
-from gaud_core.gateway.settings_desk import Applied, LiveState, WorkerState
+from gaud_core.gateway.live.settings_desk import Applied, LiveState, WorkerState
 
 __all__ = [
     "AppliedAnswer",

@@ -13,7 +13,7 @@ import attrs
 import click
 
 from gaud_core.config import Config, load_config
-from gaud_core.gateway.plugins import Plugin, discover, install_hint, settings_of
+from gaud_core.gateway.guests.plugins import Plugin, discover, install_hint, settings_of
 
 __all__ = [
     "Setup",

@@ -16,7 +16,7 @@ from gaud_core.config import Plan, Version, version_of
 from gaud_core.errors import ConfigError, GaudError, NotFound
 
 if TYPE_CHECKING:
-    from gaud_core.gateway.muster import WorkerState
+    from gaud_core.gateway.live.muster import WorkerState
 
 __all__ = ["command"]
 

@@ -27,8 +27,8 @@ from gaud_core.config import (
     version_of,
 )
 from gaud_core.errors import ConfigError, GaudError
-from gaud_core.gateway.muster import Muster, WorkerState
-from gaud_core.gateway.plugins import discover, settings_of
+from gaud_core.gateway.guests.plugins import discover, settings_of
+from gaud_core.gateway.live.muster import Muster, WorkerState
 
 __all__ = ["ConfigDesk", "open_config"]
 

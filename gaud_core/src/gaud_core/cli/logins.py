@@ -21,7 +21,7 @@ from gaud_core.errors import (
     brief,
     with_hint,
 )
-from gaud_core.gateway.plugins import Plugin, install_hint
+from gaud_core.gateway.guests.plugins import Plugin, install_hint
 from gaud_core.observe.logs import set_up_logging
 from gaud_core.provider import LoginProvider
 from gaud_core.settings.words import did_you_mean, listed, printable

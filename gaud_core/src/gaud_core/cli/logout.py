@@ -6,7 +6,7 @@ import click
 
 from gaud_core.cli.common import config_option
 from gaud_core.cli.logins import at_provider, run
-from gaud_core.gateway.login import log_out
+from gaud_core.gateway.guests.login import log_out
 from gaud_core.provider import LoginProvider
 
 __all__ = ["command"]

@@ -8,7 +8,7 @@ import click
 
 from gaud_core.cli.common import Setup, config_option, read_setup, secrets_of, table
 from gaud_core.errors import ApiError, with_hint
-from gaud_core.gateway.instance import Instance
+from gaud_core.gateway.instances.instance import Instance
 from gaud_core.observe.logs import set_up_logging
 from gaud_core.provider import Model
 from gaud_core.provider.base import dollars

@@ -14,7 +14,7 @@ import click
 import gaud_core
 from gaud_core.config import SECTIONS, env_prefix
 from gaud_core.errors import GaudError
-from gaud_core.gateway.plugins import GROUP
+from gaud_core.gateway.guests.plugins import GROUP
 
 __all__ = ["command"]
 

@@ -10,7 +10,7 @@ import click
 from gaud_core.cli.common import Setup, config_option, read_setup, table
 from gaud_core.cli.running import ask_health, quotas_of, troubles_of
 from gaud_core.gateway.dialects import ENDPOINTS
-from gaud_core.gateway.plugins import Plugin
+from gaud_core.gateway.guests.plugins import Plugin
 
 __all__ = ["command"]
 

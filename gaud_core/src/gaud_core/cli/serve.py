@@ -19,7 +19,7 @@ from gaud_core.cli.fleet import Fleet, Ready, sockets_for
 from gaud_core.cli.worker import make_server, run, serve_as_worker, signals_end_well
 from gaud_core.config import env_prefix, in_force, network_problem
 from gaud_core.errors import ConfigError, GaudError, Problem
-from gaud_core.gateway.plugins import Plugin
+from gaud_core.gateway.guests.plugins import Plugin
 from gaud_core.observe.logs import mask_too, set_up_logging
 from gaud_core.settings import OptionInfo, describe
 

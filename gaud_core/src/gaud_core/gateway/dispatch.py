@@ -11,12 +11,12 @@ from gaud_core.call import Body, Call, Reply
 from gaud_core.errors import ApiError, BooksClosed, BudgetSpent, LimitReached
 from gaud_core.frozen import frozen
 from gaud_core.gateway.booking import Booking
-from gaud_core.gateway.breaker import Permit
 from gaud_core.gateway.delivery import DIRECTLY, Delivery, Send
 from gaud_core.gateway.dialects import Dialect
 from gaud_core.gateway.exchange import Exchange
 from gaud_core.gateway.gateway import Gateway
-from gaud_core.gateway.instance import Instance
+from gaud_core.gateway.instances.breaker import Permit
+from gaud_core.gateway.instances.instance import Instance
 from gaud_core.gateway.limits import limit_headers
 from gaud_core.gateway.outcome import Outcome
 from gaud_core.gateway.presence import LEAVING, Leaving, Presence, Receive

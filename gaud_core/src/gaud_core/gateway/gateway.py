@@ -15,18 +15,18 @@ import attrs
 from gaud_core.access import Door
 from gaud_core.config import Config
 from gaud_core.errors import PluginError
-from gaud_core.gateway.blame import Suspect, suspect
-from gaud_core.gateway.crew import Connections, Crew, build_instance, make_posts
-from gaud_core.gateway.current import Current
-from gaud_core.gateway.instance import Instance
-from gaud_core.gateway.loop_watch import LoopWatch
-from gaud_core.gateway.plugins import Plugin, install_hint
-from gaud_core.gateway.registry import Registry
-from gaud_core.gateway.reports import BlockReports
-from gaud_core.gateway.settings_desk import SettingsDesk
-from gaud_core.gateway.supervise import look_for_leaks
-from gaud_core.gateway.visits import note_tasks, stop_noting_tasks
-from gaud_core.gateway.watch import Watch
+from gaud_core.gateway.guests.blame import Suspect, suspect
+from gaud_core.gateway.guests.loop_watch import LoopWatch
+from gaud_core.gateway.guests.plugins import Plugin, install_hint
+from gaud_core.gateway.guests.reports import BlockReports
+from gaud_core.gateway.guests.visits import note_tasks, stop_noting_tasks
+from gaud_core.gateway.instances.crew import Connections, Crew, build_instance, make_posts
+from gaud_core.gateway.instances.instance import Instance
+from gaud_core.gateway.instances.registry import Registry
+from gaud_core.gateway.instances.supervise import look_for_leaks
+from gaud_core.gateway.live.current import Current
+from gaud_core.gateway.live.settings_desk import SettingsDesk
+from gaud_core.gateway.live.watch import Watch
 from gaud_core.ledger import Ledger, Policy, open_ledger
 from gaud_core.store import Store, usable
 

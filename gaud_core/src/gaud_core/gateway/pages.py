@@ -21,13 +21,13 @@ from gaud_core.errors import (
     model_not_allowed,
     one_line,
 )
-from gaud_core.gateway.anthropic_models import anthropic_model, anthropic_page
 from gaud_core.gateway.bridging import bridged_endpoints
-from gaud_core.gateway.conduct import Note
+from gaud_core.gateway.dialects.anthropic_models import anthropic_model, anthropic_page
 from gaud_core.gateway.gateway import Gateway
-from gaud_core.gateway.instance import Instance
-from gaud_core.gateway.plugins import Plugin
-from gaud_core.gateway.settings_desk import LiveState
+from gaud_core.gateway.guests.conduct import Note
+from gaud_core.gateway.guests.plugins import Plugin
+from gaud_core.gateway.instances.instance import Instance
+from gaud_core.gateway.live.settings_desk import LiveState
 from gaud_core.provider import Model, Price
 from gaud_core.provider.base import dollars
 

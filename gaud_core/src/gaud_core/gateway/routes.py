@@ -15,11 +15,11 @@ from gaud_core.gateway.dispatch import Scope, Trip, client_of, dispatch
 from gaud_core.gateway.exchange import Exchange
 from gaud_core.gateway.gateway import Gateway
 from gaud_core.gateway.headers import client_headers, query_of
+from gaud_core.gateway.instances.natives import not_served
+from gaud_core.gateway.instances.registry import Route
 from gaud_core.gateway.intake import read_body
-from gaud_core.gateway.natives import not_served
+from gaud_core.gateway.objects.whereabouts import Whereabouts
 from gaud_core.gateway.presence import ClientLeft, Receive
-from gaud_core.gateway.registry import Route
-from gaud_core.gateway.whereabouts import Whereabouts
 
 __all__ = ["SHOWN_MODEL", "CallRoute"]
 

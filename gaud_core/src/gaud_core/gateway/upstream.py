@@ -15,7 +15,7 @@ from gaud_core.errors import ProviderError, UpstreamFailed, UpstreamTimeout
 from gaud_core.gateway.client import Answer, Broken, NoAnswer, NotHTTP, Pool, Unreachable
 from gaud_core.gateway.client.connection import Connection
 from gaud_core.gateway.client.request import Address
-from gaud_core.gateway.visits import away
+from gaud_core.gateway.guests.visits import away
 from gaud_core.provider import Timeouts, UpstreamRequest
 
 __all__ = ["Upstream"]

@@ -10,7 +10,7 @@ from typing import Any
 import attrs
 
 from gaud_core.errors import ApiError, Unavailable
-from gaud_core.gateway.envelope import error_answer
+from gaud_core.gateway.dialects.envelope import error_answer
 from gaud_core.gateway.exchange import ARRIVED, Exchange
 from gaud_core.observe.logs import CallRecord
 from gaud_core.observe.metrics import Meter

@@ -24,7 +24,7 @@ from gaud_core import (
     LoginProvider,
     Reply,
 )
-from gaud_core.gateway.login import log_out
+from gaud_core.gateway.guests.login import log_out
 from gaud_core.gateway.upstream import Upstream
 from gaud_core.settings import load
 

@@ -10,7 +10,7 @@ import attrs
 import httpx
 
 from gaud_core import LoginProvider, Screen
-from gaud_core.gateway.login import log_in
+from gaud_core.gateway.guests.login import log_in
 
 from .oauth import ScriptedOAuth
 from .upstream import ScriptedUpstream

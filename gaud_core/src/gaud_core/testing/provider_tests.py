@@ -14,7 +14,7 @@ from gaud_core import ConfigError, ProviderError
 from gaud_core.config import SECTIONS, env_prefix
 from gaud_core.config.instances import core_variables
 from gaud_core.gateway.dialects import ENDPOINTS
-from gaud_core.gateway.plugins import GROUP, objection_to
+from gaud_core.gateway.guests.plugins import GROUP, objection_to
 from gaud_core.settings import Secret, describe, load, options_of
 
 from .answers import Answer

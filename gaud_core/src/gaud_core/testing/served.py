@@ -19,7 +19,7 @@ import tomlkit
 
 from gaud_core import ApiError, Provider, Token, TokenStore, Usage
 from gaud_core.config import SECTIONS, Config, env_prefix, load_config
-from gaud_core.gateway.plugins import Plugin, objection_to
+from gaud_core.gateway.guests.plugins import Plugin, objection_to
 
 from .watching import LoopWatch
 

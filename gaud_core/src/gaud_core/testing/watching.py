@@ -7,9 +7,9 @@ import traceback
 from types import FrameType, TracebackType
 from typing import Any, Self
 
-from gaud_core.gateway.blame import Suspect
-from gaud_core.gateway.loop_watch import Block
-from gaud_core.gateway.loop_watch import LoopWatch as GatewayWatch
+from gaud_core.gateway.guests.blame import Suspect
+from gaud_core.gateway.guests.loop_watch import Block
+from gaud_core.gateway.guests.loop_watch import LoopWatch as GatewayWatch
 
 __all__ = ["LoopWatch"]
 

@@ -8,10 +8,10 @@ from typing import Any
 
 import attrs
 
-from gaud_core.gateway.conduct import Note
 from gaud_core.gateway.gateway import Gateway
-from gaud_core.gateway.instance import Instance
-from gaud_core.gateway.plugins import Plugin
+from gaud_core.gateway.guests.conduct import Note
+from gaud_core.gateway.guests.plugins import Plugin
+from gaud_core.gateway.instances.instance import Instance
 from gaud_core.ledger.trends import Pace
 from gaud_core.provider import LoginProvider, Quota
 

@@ -14,8 +14,8 @@ from pathlib import Path
 import attrs
 
 from gaud_core.errors import ApiError, GaudError, LoginCancelled, brief, with_hint
-from gaud_core.gateway.instance import Instance
-from gaud_core.gateway.login import log_in
+from gaud_core.gateway.guests.login import log_in
+from gaud_core.gateway.instances.instance import Instance
 from gaud_core.provider import LoginProvider
 from gaud_core.ui.screen import LoginState, WebScreen, is_login_id, read_state
 

@@ -8,7 +8,7 @@ import attrs
 
 from gaud_core.access import People
 from gaud_core.gateway.gateway import Gateway
-from gaud_core.gateway.settings_desk import SettingsDesk
+from gaud_core.gateway.live.settings_desk import SettingsDesk
 from gaud_core.store import Store, utc_millis
 from gaud_core.ui.logins import Logins
 from gaud_core.ui.renderer import Renderer

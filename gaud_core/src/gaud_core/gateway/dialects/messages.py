@@ -11,8 +11,8 @@ from gaud_core.call import Body, Usage
 from gaud_core.errors import ApiError
 from gaud_core.gateway.dialects.base import Passthrough, Watch, require_json
 from gaud_core.gateway.dialects.counts import count, member, thousandths
+from gaud_core.gateway.dialects.envelope import anthropic_body
 from gaud_core.gateway.dialects.events import EventsWatch, notable
-from gaud_core.gateway.envelope import anthropic_body
 from gaud_core.ledger import Worst
 from gaud_core.provider import Model
 from gaud_core.sse import Mark

@@ -8,7 +8,7 @@ import attrs
 from starlette.responses import Response
 
 from gaud_core.errors import NotFound
-from gaud_core.gateway.instance import Instance
+from gaud_core.gateway.instances.instance import Instance
 from gaud_core.provider import Model
 from gaud_core.ui.snippets import snippets
 from gaud_core.ui.visit import Visit

@@ -9,8 +9,8 @@ from starlette.responses import Response
 
 from gaud_core.access.people import write_audit
 from gaud_core.errors import BadRequest, NotFound
-from gaud_core.gateway.instance import Instance
-from gaud_core.gateway.login import log_out
+from gaud_core.gateway.guests.login import log_out
+from gaud_core.gateway.instances.instance import Instance
 from gaud_core.ledger.trends import paces
 from gaud_core.provider import LoginProvider
 from gaud_core.ui.calling import try_model
