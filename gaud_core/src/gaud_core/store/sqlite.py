@@ -22,6 +22,7 @@ READS = "gaud_reads"
 """The execution option of a connection that only reads: its transaction is a snapshot and never waits."""
 
 _BUSY_SECS = 5.0
+_CACHE_KB = 4000  # of each connection; the system keeps the whole file in memory anyway
 _LONGEST_LOG = 8000
 """Pages of the log after which writers are held up until it is carried over, so that it begins anew."""
 
@@ -144,7 +145,7 @@ def _prepare(driver: sqlite3.Connection, _: object) -> None:
     _switch_to_wal(cursor)
     cursor.execute("PRAGMA synchronous=NORMAL")
     cursor.execute("PRAGMA foreign_keys=ON")
-    cursor.execute("PRAGMA cache_size=-16000")
+    cursor.execute(f"PRAGMA cache_size=-{_CACHE_KB}")
     cursor.close()
 
 
