@@ -17,6 +17,7 @@ __all__ = ["main"]
 EXIT_CONFIG = 2
 _NO_ROOM = (errno.ENOSPC, errno.EFBIG, errno.EIO)
 _COMMANDS = {
+    "bench": "Time real calls through Gaud, and to its upstream beside it.",
     "budgets": "Show and set what users may spend.",
     "check": "Read the configuration and report every mistake.",
     "config": "Plan, apply and undo changes of the configuration while Gaud serves.",
