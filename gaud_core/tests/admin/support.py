@@ -7,7 +7,7 @@ import itertools
 import socket
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
@@ -135,6 +135,11 @@ def serving(store: Store, desk: Callable[[Desk], Desk] = lambda desk: desk) -> I
 
 def book(store: Store, call: str, **fields: Any) -> None:
     """Write a row as the ledger would."""
+    book_all(store, [{"id": call, **fields}])
+
+
+def book_all(store: Store, rows: Sequence[Mapping[str, Any]]) -> None:
+    """Write many rows, each with the same columns, in one transaction."""
     usual = {
         "worker": "w",
         "instance": "acme",
@@ -149,4 +154,4 @@ def book(store: Store, call: str, **fields: Any) -> None:
         "admitted_at": NOON,
     }
     with store.writing() as connection:
-        connection.execute(insert(calls).values(id=call, **{**usual, **fields}))
+        connection.execute(insert(calls), [{**usual, **row} for row in rows])
