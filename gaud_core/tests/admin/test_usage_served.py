@@ -19,7 +19,7 @@ from gaud_core.admin.csv_answer import _harmless
 from gaud_core.ledger.periods import DAY_MS
 
 from ..clock import NOON
-from .support import Served, book
+from .support import Served, book, book_all
 
 CSV = {"accept": "text/csv"}
 
@@ -169,8 +169,11 @@ def test_sums_need_to_know_by_what(lasting: Served, query: str, words: str) -> N
 
 def test_csv_holds_every_call_once(served: Served) -> None:
     """More than one batch of them, with the same columns as JSON and exact money."""
-    for number in range(1203):
-        book(served.store, f"req_{number:05}", cost_nanos=number, admitted_at=NOON + number // 100)
+    booked = [
+        {"id": f"req_{number:05}", "cost_nanos": number, "admitted_at": NOON + number // 100}
+        for number in range(1203)
+    ]
+    book_all(served.store, booked)
     rows = _csv(served)
     assert [row["id"] for row in rows] == [f"req_{number:05}" for number in reversed(range(1203))]
     assert (rows[0]["cost_usd"], rows[0]["stream"], rows[0]["error"]) == ("0.000001202", "false", "")
@@ -180,8 +183,8 @@ def test_csv_holds_every_call_once(served: Served) -> None:
 
 def test_calls_that_arrive_during_csv_move_nothing(served: Served) -> None:
     """Every call that was there is in the file once, however many are admitted while it is written."""
-    for number in range(1600):
-        book(served.store, f"req_{number:05}", admitted_at=NOON + number)
+    rows = [{"id": f"req_{number:05}", "admitted_at": NOON + number} for number in range(1600)]
+    book_all(served.store, rows)
     with served.admin.stream("GET", "/admin/usage", headers=CSV) as answer:
         pieces = answer.iter_text()
         text = next(pieces)
@@ -247,8 +250,8 @@ def test_a_head_of_csv_reads_no_calls(lasting_calls: Served) -> None:
 
 def test_csv_that_breaks_does_not_look_whole(served: Served) -> None:
     """When the store fails in the middle, the connection ends without the end of the answer."""
-    for number in range(1100):
-        book(served.store, f"req_{number:05}")
+    rows = [{"id": f"req_{number:05}"} for number in range(1100)]
+    book_all(served.store, rows)
     batches = iter(range(10))
 
     def fail(connection: Any, cursor: Any, statement: str, *_: Any) -> None:
@@ -278,8 +281,8 @@ def test_a_client_who_leaves_in_the_middle_hurts_nobody(
     served: Served, caplog: pytest.LogCaptureFixture
 ) -> None:
     """The rest is not read, nothing is logged as a failure, and the next request is served."""
-    for number in range(3000):
-        book(served.store, f"req_{number:05}", error="x" * 2000)
+    rows = [{"id": f"req_{number:05}", "error": "x" * 2000} for number in range(3000)]
+    book_all(served.store, rows)
     key = served.admin.headers["authorization"]
     port = int(served.url.rpartition(":")[2])
     with socket.create_connection(("127.0.0.1", port)) as client:
@@ -300,8 +303,8 @@ def test_csv_takes_no_more_memory_for_more_calls(served: Served) -> None:
         if "FROM calls" in statement:
             reading.append(statement)
 
-    for number in range(6000):
-        book(served.store, f"req_{number:05}", error="x" * 4000)
+    rows = [{"id": f"req_{number:05}", "error": "x" * 4000} for number in range(6000)]
+    book_all(served.store, rows)
     event.listen(served.store.engine, "before_cursor_execute", note)
     with served.admin.stream("GET", "/admin/usage", headers=CSV) as answer:
         next(answer.iter_raw())

@@ -7,22 +7,26 @@ import stat
 import subprocess
 import sys
 import threading
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from alembic.autogenerate import compare_metadata
 from alembic.config import Config as AlembicConfig
 from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
-from sqlalchemy import Connection, func, insert, select
+from sqlalchemy import Connection, Engine, func, insert, inspect, select
 
 import gaud_core.store
 from gaud_core.config import Config, Data, Database
 from gaud_core.errors import ConfigError
 from gaud_core.settings import Secret
 from gaud_core.store import Store, open_store
+from gaud_core.store import migrate as migrating
 from gaud_core.store.migrate import REVISIONS
 from gaud_core.store.schema import METADATA, users
+from gaud_core.store.sqlite import make_engine
 
 OPEN = "import sys; from pathlib import Path; from gaud_core.config import *; from gaud_core.store import *\n"
 
@@ -75,11 +79,54 @@ def test_sqlite_is_set_up_for_many_processes(store: Store) -> None:
     assert found == {"journal_mode": "wal", "synchronous": 1, "foreign_keys": 1, "busy_timeout": 5000}
 
 
-def test_migrations_make_the_schema(store: Store) -> None:
-    """The tables that the migrations make are those of schema.py, and verify finds no difference."""
+@pytest.fixture
+def migrated(path: Path) -> Iterator[Store]:
+    """A store that went through every migration, as one of the first Gaud's has."""
+    engine = make_engine(path.with_name("migrated.db"))
+    with engine.connect() as connection, connection.begin():
+        migrating._upgrade(connection)
+    opened = open_store(_config(path.with_name("migrated.db")))
+    yield opened
+    opened.close()
+    engine.dispose()
+
+
+def _check_schema(store: Store) -> None:
     with store.reading() as connection:
         context = MigrationContext.configure(connection)
         assert compare_metadata(context, METADATA) == []
+
+
+def test_migrations_make_the_schema(migrated: Store) -> None:
+    """The tables that the migrations make are those of schema.py, and verify finds no difference."""
+    _check_schema(migrated)
+
+
+def test_a_new_file_has_what_the_migrations_make(store: Store, migrated: Store) -> None:
+    """It is made at once and without them; no column, key, check, index or condition is another."""
+    assert _described(store.engine) == _described(migrated.engine)
+
+
+def _described(engine: Engine) -> dict[str, list[str]]:
+    """Each table with all that SQLite knows of it, apart from the order of columns and constraints."""
+    seen = inspect(engine)
+    found = {}
+    for table in seen.get_table_names():
+        kinds: list[Any] = [
+            [column | {"type": repr(column["type"])} for column in seen.get_columns(table)],
+            [seen.get_pk_constraint(table)],
+            seen.get_foreign_keys(table),
+            seen.get_unique_constraints(table),
+            seen.get_check_constraints(table),
+            [_indexed(index) for index in seen.get_indexes(table)],
+        ]
+        found[table] = sorted(repr(sorted(each.items())) for kind in kinds for each in kind)
+    return found
+
+
+def _indexed(index: Any) -> dict[str, Any]:
+    options = index.get("dialect_options", {})
+    return {**index, "dialect_options": {name: str(value) for name, value in options.items()}}
 
 
 def test_the_listed_revisions_are_those_in_the_folder() -> None:
@@ -90,19 +137,23 @@ def test_the_listed_revisions_are_those_in_the_folder() -> None:
     assert tuple(reversed(scripts)) == REVISIONS
 
 
-def test_a_database_that_is_up_to_date_loads_no_alembic(store: Store, path: Path) -> None:
-    """Only an upgrade pays for Alembic."""
+@pytest.mark.parametrize("is_new", [False, True])
+def test_a_start_without_an_upgrade_loads_no_alembic(store: Store, path: Path, is_new: bool) -> None:
+    """Only an upgrade pays for Alembic: neither a database that is up to date nor a new one does."""
     start = "open_store(Config(database=Database(path=Path(sys.argv[1]))))"
     code = f"{OPEN}{start}\nprint('alembic' in sys.modules)"
+    path = path.with_name("new.db") if is_new else path
     found = subprocess.run([sys.executable, "-c", code, path], capture_output=True, text=True, check=True)
     assert found.stdout.strip() == "False"
 
 
 def test_processes_that_start_at_once_migrate_once(tmp_path: Path) -> None:
-    """Six processes on a new file all start, and the schema is there once."""
+    """Six processes on a new file or on an old one all start, and the schema is there once."""
     code = f"{OPEN}input()\nopen_store(Config(database=Database(path=Path(sys.argv[1]))))\nprint('open')"
     for trial in range(3):
         path = tmp_path / str(trial) / "gaud.db"
+        if trial == 2:
+            _make_old(path)
         started = [
             subprocess.Popen(
                 [sys.executable, "-c", code, path],
@@ -135,8 +186,8 @@ def test_counters_lie_in_their_index(store: Store) -> None:
         assert {name for (name,) in made} == {"spend", "windows"}
 
 
-def test_an_older_database_is_upgraded_with_its_rows(path: Path) -> None:
-    """A file of the first schema keeps its users, and gets what came later."""
+def _make_old(path: Path) -> None:
+    """Make a file of the first schema, with a user."""
     store = open_store(_config(path))
     with store.writing() as connection:
         _add_user(connection, 1)
@@ -150,12 +201,17 @@ def test_an_older_database_is_upgraded_with_its_rows(path: Path) -> None:
             connection.exec_driver_sql(f"ALTER TABLE older RENAME TO {table}")
         connection.exec_driver_sql("UPDATE alembic_version SET version_num = '0001'")
     store.close()
+
+
+def test_an_older_database_is_upgraded_with_its_rows(path: Path) -> None:
+    """A file of the first schema keeps its users, and gets what came later."""
+    _make_old(path)
     store = open_store(_config(path))
     assert _count(store) == 1
     with store.reading() as connection:
         for table, row in COUNTERS.items():
             assert connection.exec_driver_sql(f"SELECT * FROM {table}").all() == [row]  # noqa: S608
-    test_migrations_make_the_schema(store)
+    _check_schema(store)
     test_counters_lie_in_their_index(store)
     store.close()
 

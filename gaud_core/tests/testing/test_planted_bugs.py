@@ -17,6 +17,7 @@ import pytest
 
 FOLDER = Path(__file__).parent / "planted"
 PARTS = 3  # most of their time is waiting, so they are more than there are processors
+ALONE = {"PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1"}  # to import the plugins of our own tests takes seconds
 
 pytestmark = pytest.mark.timeout(600)
 
@@ -45,21 +46,12 @@ def outcomes(tmp_path_factory: pytest.TempPathFactory) -> Outcomes:
     """What the kit says of each planted bug."""
     folder = tmp_path_factory.mktemp("planted")
     (folder / "pytest.ini").write_text("[pytest]\naddopts = --strict-markers\n")
-    command = [
-        sys.executable,
-        "-m",
-        "pytest",
-        "-q",
-        "-p",
-        "no:cacheprovider",
-        "-c",
-        str(folder / "pytest.ini"),
-    ]
-    command += ["--rootdir", str(FOLDER), str(FOLDER / "planted_cases.py")]
+    command = [sys.executable, "-m", "pytest", "-q", "-p", "gaud_core_pytest", "-p", "no:cacheprovider"]
+    command += ["-c", str(folder / "pytest.ini"), "--rootdir", str(FOLDER), str(FOLDER / "planted_cases.py")]
     started = [
         subprocess.Popen(
             [*command, f"--junitxml={folder / str(part)}.xml"],
-            env=os.environ | {"PLANTED": f"{part}/{PARTS}"},
+            env=os.environ | ALONE | {"PLANTED": f"{part}/{PARTS}"},
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             text=True,

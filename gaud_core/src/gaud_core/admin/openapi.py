@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Sequence
 from typing import Any, Final
 
@@ -48,8 +49,9 @@ _RETRY_AFTER: Final = {
 }
 
 
+@functools.cache
 def openapi_document() -> bytes:
-    """Write the document as JSON."""
+    """Write the document as JSON, when it is asked for the first time: no start waits for it."""
     found = operations()
     bodies = [operation.body for operation in found if operation.body]
     answers = [operation.answer for operation in found if operation.answer]

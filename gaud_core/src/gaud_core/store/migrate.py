@@ -4,9 +4,21 @@ from __future__ import annotations
 
 from typing import Final
 
-from sqlalchemy import Connection, Engine, inspect
+from sqlalchemy import (
+    Column,
+    Connection,
+    Engine,
+    MetaData,
+    PrimaryKeyConstraint,
+    String,
+    Table,
+    insert,
+    inspect,
+)
+from sqlalchemy.schema import CreateIndex, CreateTable
 
 from gaud_core.errors import ConfigError, Problem
+from gaud_core.store.schema import METADATA
 from gaud_core.store.sqlite import READS
 
 __all__ = ["REVISIONS", "migrate"]
@@ -14,7 +26,12 @@ __all__ = ["REVISIONS", "migrate"]
 REVISIONS: Final = ("0001", "0002", "0003", "0004", "0005")
 """Every revision in `migrations/`, the newest last; written here so that a usual start loads no Alembic."""
 
-_VERSION_TABLE = "alembic_version"
+_VERSION: Final = Table(  # as Alembic makes it
+    "alembic_version",
+    MetaData(),
+    Column("version_num", String(32), nullable=False),
+    PrimaryKeyConstraint("version_num", name="alembic_version_pkc"),
+)
 
 
 def migrate(engine: Engine, name: str) -> None:
@@ -31,14 +48,26 @@ def migrate(engine: Engine, name: str) -> None:
             return
         if found is not None and found not in REVISIONS:
             raise ConfigError([_newer(name, found)])
-        _upgrade(connection)
+        if found is None and engine.dialect.name == "sqlite":
+            _make(connection)
+        else:
+            _upgrade(connection)
 
 
 def _revision(connection: Connection) -> str | None:
-    if not inspect(connection).has_table(_VERSION_TABLE):
+    if not inspect(connection).has_table(_VERSION.name):
         return None
     found: str | None = connection.exec_driver_sql("SELECT version_num FROM alembic_version").scalar()
     return found
+
+
+def _make(connection: Connection) -> None:
+    """Make the newest schema at once, which is what all the migrations come to, without loading Alembic."""
+    for table in (*METADATA.sorted_tables, _VERSION):
+        connection.execute(CreateTable(table))
+        for index in table.indexes:
+            connection.execute(CreateIndex(index))
+    connection.execute(insert(_VERSION).values(version_num=REVISIONS[-1]))
 
 
 def _upgrade(connection: Connection) -> None:
