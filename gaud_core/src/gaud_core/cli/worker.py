@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 __all__ = ["Refusable", "make_server", "run", "serve_as_worker", "server_settings", "signals_end_well"]
 
-_YOUNG_OBJECTS = 10_000
+_YOUNG_OBJECTS = 25_000  # many more than all calls at a time have
 _KEEP_ALIVE_SECS = 75  # longer than the pools of clients and proxies, so that they close first
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 import time
+from functools import lru_cache
 from typing import Any
 
 import attrs
@@ -55,7 +56,12 @@ class Exchange:
         took: dict[str, float] = {}
         since = self.begun
         for part, now in self._laps:
-            took[part] = took.get(part, 0.0) + now - since
+            took[part] = took.get(part, 0.0) + (now - since) * 1000
             since = now
-        took["total"] = time.perf_counter() - self.begun
-        return ", ".join([f"{part};dur={secs * 1000:.2f}" for part, secs in took.items()]).encode()
+        took["total"] = (time.perf_counter() - self.begun) * 1000
+        return _pattern(tuple(took)) % tuple(took.values())
+
+
+@lru_cache(maxsize=64)
+def _pattern(parts: tuple[str, ...]) -> bytes:
+    return ", ".join([f"{part};dur=%.2f" for part in parts]).encode()
