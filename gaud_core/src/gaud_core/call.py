@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping
-from contextlib import suppress
 from functools import cached_property
 from typing import Any
 
@@ -34,9 +33,12 @@ class _Routing(msgspec.Struct):
 
 _routing = msgspec.json.Decoder(_Routing)
 _members = msgspec.json.Decoder(dict[str, msgspec.Raw])
+_value: msgspec.json.Decoder[Any] = msgspec.json.Decoder()
 
 _LENGTHS = ("max_tokens", "max_completion_tokens", "max_output_tokens", "n", "best_of")
-_READ = frozenset(_Routing.__struct_fields__)
+_FIELDS = _Routing.__struct_fields__
+_READ = frozenset(_FIELDS)
+_SHORT = 64 * 1024
 _MOST_QUOTES = 10_000  # beyond that many members, their dictionary would take much more room than the body
 _YES = frozenset({"true", "1", "yes", "on"})
 _ASKING = b'{"include_usage":true}'
@@ -60,8 +62,7 @@ class Body:
     @classmethod
     def parse(cls, raw: bytes) -> Body:
         """Check the bytes once and read what routing needs; of a repeated member the last one counts."""
-        routing = _decode(raw)
-        _refuse_lookalikes(raw)
+        routing = _read_at_once(raw) or _read_in_turn(raw)
         lengths = {name: value for name in _LENGTHS if (value := getattr(routing, name)) is not msgspec.UNSET}
         model = _model_name(routing.model)
         return cls(raw, model, routing.stream is True, routing.stream_options, lengths)
@@ -256,22 +257,36 @@ def _decode_slowly(raw: bytes, reason: str) -> _Routing:
     raise BadRequest(f"The request body is not valid JSON: {what}.")
 
 
-def _refuse_lookalikes(raw: bytes) -> None:
+def _read_at_once(raw: bytes) -> _Routing | None:
+    """Read what routing needs and look at all names in one pass; None for what must be looked at closer."""
+    if len(raw) > _SHORT and raw.count(b'"') > _MOST_QUOTES:
+        return None
+    try:
+        str(raw, "utf-8")  # msgspec does not look inside the strings it skips
+        found = _members.decode(raw)
+        routing = _Routing(**{name: _value.decode(found[name]) for name in _FIELDS if name in found})
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        return None
+    _refuse_lookalikes(found)
+    return routing
+
+
+def _read_in_turn(raw: bytes) -> _Routing:
+    """Do the same for what is wrong, or strange, or has very many members."""
+    routing = _decode(raw)
+    _refuse_lookalikes(name for name, _, _ in members(raw))
+    return routing
+
+
+def _refuse_lookalikes(names: Iterable[str]) -> None:
     """Refuse `Model` or `MAX_TOKENS`: an upstream that ignores case would read what Gaud has not checked."""
-    for name in _names(raw):
+    for name in names:
         if name not in _READ and (meant := name.casefold()) in _READ:
             raise BadRequest(
                 f"The request has a member `{name}`. Write `{meant}`, in lower case.",
                 param=name,
                 code="misspelled_member",
             )
-
-
-def _names(raw: bytes) -> Iterable[str]:
-    if raw.count(b'"') <= _MOST_QUOTES:
-        with suppress(msgspec.DecodeError):  # a lone surrogate
-            return _members.decode(raw)
-    return (name for name, _, _ in members(raw))
 
 
 def _no_constant(name: str) -> Any:

@@ -96,7 +96,7 @@ def _only_literal_member(raw: bytes, key: str) -> tuple[int, int] | None:
     single occurrence of the quoted key is the member itself and no string that happens to hold its name.
     """
     quoted = b'"%b"' % key.encode()
-    if raw.count(quoted) != 1 or b"\\u00" in raw:
+    if raw.count(quoted) != 1 or (b"\\" in raw and b"\\u00" in raw):
         return None
     value = _skip(raw, _skip(raw, raw.index(quoted) + len(quoted)) + 1)
     return value, end_of_value(raw, value)

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import heapq
 import re
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Iterator, Sequence
 
 import attrs
 
@@ -82,15 +81,20 @@ class Mark:
     pattern: re.Pattern[bytes]
     word: bytes
 
-    def is_in(self, data: bytes) -> bool:
-        """Whether it stands anywhere in there."""
-        return self.word in data or self.pattern.search(data) is not None
+    def spots(self, data: bytes) -> Sequence[int]:
+        """Give every place where it stands, in order, by one search for each of the two; most often none."""
+        found = [match.start() for match in self.pattern.finditer(data)]
+        at = data.find(self.word)
+        while at >= 0:
+            found.append(at)
+            at = data.find(self.word, at + len(self.word))
+        return sorted(found) if len(found) > 1 else found
 
-    def split(self, data: bytes) -> Iterator[tuple[bytes, bool]]:
-        """Split whole events: each that has the mark on its own, and what is between them as it is."""
+    def split(self, data: bytes, spots: Sequence[int]) -> Iterator[tuple[bytes, bool]]:
+        """Split whole events: each with one of the spots in it on its own, and what is between them."""
         only_lf = b"\r" not in data
         at = 0
-        for spot in self._spots(data):
+        for spot in spots:
             if spot < at:
                 continue  # in the event that was given already
             begin, end = _around(data, at, spot, only_lf=only_lf)
@@ -100,11 +104,6 @@ class Mark:
             at = end
         if at < len(data):
             yield data[at:], False
-
-    def _spots(self, data: bytes) -> Iterator[int]:
-        """Give every place of the mark in order, with one search for the pattern and one for the word."""
-        found = (match.start() for match in self.pattern.finditer(data))
-        return heapq.merge(found, _places(data, self.word))
 
 
 async def events_of(content: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
@@ -127,13 +126,6 @@ def data_of(event: bytes) -> bytes:
     """Join the `data` lines of one event."""
     lines = (line for line in _LINE.split(event.removeprefix(_BYTE_ORDER_MARK)) if line.startswith(b"data"))
     return b"\n".join(line[5:].removeprefix(b" ") for line in lines if line[4:5] == b":")
-
-
-def _places(data: bytes, word: bytes) -> Iterator[int]:
-    at = data.find(word)
-    while at >= 0:
-        yield at
-        at = data.find(word, at + len(word))
 
 
 def _around(data: bytes, at: int, spot: int, *, only_lf: bool) -> tuple[int, int]:

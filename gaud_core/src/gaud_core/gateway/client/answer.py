@@ -41,12 +41,13 @@ class Source(Protocol):
 class Answer:
     """One answer, read by one task at a time; what is not read stays bounded."""
 
-    __slots__ = ("_loop", "_pieces", "_source", "_waiter", "complete", "error", "headers", "held", "status")
+    __slots__ = ("_loop", "_source", "_waiter", "complete", "error", "headers", "held", "pieces", "status")
 
     def __init__(self, source: Source, loop: asyncio.AbstractEventLoop) -> None:
         self._source = source
         self._loop = loop
-        self._pieces: list[bytes] = []
+        self.pieces: list[bytes] = []
+        """What has come and was not read yet; `held` counts its bytes."""
         self._waiter: asyncio.Future[None] | None = None
         self.status = 0
         """0 until the head is there."""
@@ -64,7 +65,7 @@ class Answer:
 
     async def read(self, deadline: float) -> bytes:
         """Give all that has come since the last time, nothing at the end; raises Broken or TimeoutError."""
-        while not self._pieces:
+        while not self.pieces:
             if self.error is not None:
                 raise self.error
             if self.complete:
@@ -74,7 +75,7 @@ class Answer:
 
     def taken(self) -> bytes:
         """Give what is there, without waiting."""
-        pieces, self._pieces = self._pieces, []
+        pieces, self.pieces = self.pieces, []
         if self.held and not self.complete:
             self.held = 0
             self._source.drained()
@@ -93,11 +94,6 @@ class Answer:
         """Let go: a connection in the middle of an answer is closed, any other is in its pool already."""
         if not self.complete:
             self._source.abort()
-
-    def add(self, piece: bytes) -> None:
-        """Take a piece in."""
-        self._pieces.append(piece)
-        self.held += len(piece)
 
     def wake(self) -> None:
         """Tell the reader that something has come."""

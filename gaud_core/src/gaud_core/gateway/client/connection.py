@@ -193,9 +193,11 @@ class Connection(asyncio.Protocol):
 
     def on_body(self, body: bytes) -> None:
         """Take a piece in."""
-        if self._answer is not None:
+        answer = self._answer
+        if answer is not None:
             self._unread = 0
-            self._answer.add(body)
+            answer.pieces.append(body)
+            answer.held += len(body)
 
     def on_message_complete(self) -> None:
         """End the answer; one with a status of 1xx was only the announcement of it."""

@@ -71,9 +71,11 @@ class _ChatWatch:
 
     def see(self, events: bytes) -> bytes:
         """Look closer only at chunks that hold one of a few words; most hold none."""
-        if not _NOTABLE.is_in(events):
+        spots = _NOTABLE.spots(events)
+        if not spots:
             return events
-        return b"".join([self._shown(text) if marked else text for text, marked in _NOTABLE.split(events)])
+        pieces = _NOTABLE.split(events, spots)
+        return b"".join([self._shown(text) if marked else text for text, marked in pieces])
 
     def complete(self) -> bool:
         """Say whether `[DONE]`, or at least a finish reason, has been seen and no error."""

@@ -63,9 +63,10 @@ class EventsWatch:
 
     def see(self, events: bytes) -> bytes:
         """Take whole events; most are none that matters."""
-        if not self.notable.is_in(events):
+        spots = self.notable.spots(events)
+        if not spots:
             return events
-        pieces = self.notable.split(events)
+        pieces = self.notable.split(events, spots)
         return b"".join([self._shown(text) if marked else text for text, marked in pieces])
 
     def complete(self) -> bool:
