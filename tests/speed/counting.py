@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import json
 import statistics
 import sys
@@ -12,9 +13,9 @@ from types import FrameType
 from typing import Any
 
 from benchmarks.inside import served
-from benchmarks.wire import CHUNKS, Target
+from benchmarks.wire import CHUNKS, Target, drive
 
-__all__ = ["BASELINE", "VERSION", "work"]
+__all__ = ["BASELINE", "VERSION", "left_behind", "work"]
 
 BASELINE = Path(__file__).with_name("baseline.json")
 VERSION = f"{sys.version_info[0]}.{sys.version_info[1]}"
@@ -70,6 +71,32 @@ async def _work() -> dict[str, float]:
 def work() -> dict[str, float]:
     """Count what a whole call takes, and each chunk of a stream more than that."""
     return asyncio.run(_work())
+
+
+async def _left_behind(calls: int) -> dict[str, int]:
+    left = {}
+    with tempfile.TemporaryDirectory() as folder:
+        async with served(Path(folder)) as (port, key):
+            targets = {
+                "whole call": Target.chat(port, key, stream=False),
+                "stream": Target.chat(port, key, stream=True),
+                "refusal": Target.chat(port, key, "nobody:has-it", stream=False),
+            }
+            for what, target in targets.items():
+                await drive(target, 1, 10)
+                gc.collect()
+                await drive(target, 1, calls)
+                left[what] = gc.collect()
+    return left
+
+
+def left_behind(calls: int) -> dict[str, int]:
+    """Count the objects that so many calls of each kind leave to the garbage collector."""
+    gc.disable()
+    try:
+        return asyncio.run(_left_behind(calls))
+    finally:
+        gc.enable()
 
 
 if __name__ == "__main__":

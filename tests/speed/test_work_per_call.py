@@ -6,7 +6,7 @@ import json
 
 import pytest
 
-from .counting import BASELINE, VERSION, work
+from .counting import BASELINE, VERSION, left_behind, work
 
 MOST = 1.10
 
@@ -21,3 +21,9 @@ def test_work_per_call_has_not_grown() -> None:
         what: f"{baseline[what]} -> {count}" for what, count in now.items() if count > baseline[what] * MOST
     }
     assert grown == {}
+
+
+def test_calls_leave_nothing_to_the_garbage_collector() -> None:
+    """A ring of objects at each call would wake it again and again, and let memory grow until it comes."""
+    left = left_behind(50)
+    assert {what: count for what, count in left.items() if count >= 50} == {}

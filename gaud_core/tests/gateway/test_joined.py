@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-from typing import Any
 
 import pytest
 
@@ -29,9 +28,6 @@ class _Cycle:
         self.written: list[bytes] = []
         self.closed = self.ended = self.drained = 0
         self.flow = self.transport = self
-
-    async def send(self, message: dict[str, Any]) -> None:
-        raise AssertionError(f"the cycle was asked to send {message}")
 
     async def drain(self) -> None:
         self.drained += 1

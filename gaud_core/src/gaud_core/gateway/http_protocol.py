@@ -73,8 +73,9 @@ class LimitedProtocol(HttpToolsProtocol):
         super().on_headers_complete()
         if self.cycle is not None:
             scope: dict[str, Any] = self.scope  # type: ignore[assignment]
-            scope[DIRECTLY] = self.cycle.send
-            self.cycle.send = JoinedSend(self.cycle)  # type: ignore[assignment, method-assign]
+            send = JoinedSend(self.cycle)
+            scope[DIRECTLY] = send.directly
+            self.cycle.send = send  # type: ignore[assignment, method-assign]
 
     def _head_size(self) -> int:
         """Count a head that came with more than a head."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import weakref
 from collections.abc import MutableMapping
 from typing import Any, cast
 
@@ -17,43 +18,59 @@ _CONTROL = bytes([*range(9), *range(10, 32), 127])
 
 
 class JoinedSend:
-    """Stands in the place of a cycle's `send`, and leaves to it all but whole answers."""
+    """Stands in the place of a cycle's `send`, and leaves to it all but whole answers.
 
-    __slots__ = ("_cycle", "_send")
+    It knows its cycle only as long as that serves: else each call would leave a ring of thirty objects to the
+    garbage collector, because the cycle knows it, too.
+    """
+
+    __slots__ = ("_known",)
 
     def __init__(self, cycle: RequestResponseCycle) -> None:
-        self._cycle = cycle
-        self._send = cycle.send
+        self._known = weakref.ref(cycle)
+
+    async def directly(self, message: MutableMapping[str, Any]) -> None:
+        """Send a message as the cycle itself does."""
+        await RequestResponseCycle.send(self._cycle, message)  # type: ignore[arg-type]
 
     async def __call__(self, message: MutableMapping[str, Any]) -> None:
         """Send one of ASGI's messages."""
         body = message.pop(WHOLE, None)
-        if body is None:
-            await self._send(message)  # type: ignore[arg-type]
-            return
         cycle = self._cycle
+        if body is None:
+            await RequestResponseCycle.send(cycle, message)  # type: ignore[arg-type]
+            return
         if cycle.flow.write_paused and not cycle.disconnected:
             await cycle.flow.drain()
         if not cycle.disconnected:
             transport = cast("Cork", cycle.transport)
-            transport.write_at_once(self._joined(message["status"], message["headers"], body))
-            self._complete()
+            head = _head(message["status"], message["headers"], keep_alive=cycle.keep_alive)
+            transport.write_at_once(head + body)
+            _complete(cycle)
 
-    def _joined(self, status: int, headers: list[tuple[bytes, bytes]], body: bytes) -> bytes:
-        lines = [b"%b: %b" % header for header in headers]
-        if not self._cycle.keep_alive:
-            lines.append(b"connection: close")
-        text = b"".join(lines)
-        if len(text.translate(None, _CONTROL)) != len(text):
-            raise RuntimeError("a header of the answer would break out of its line")
-        return b"%b%b\r\n\r\n%b" % (STATUS_LINE[status], b"\r\n".join(lines), body)
+    @property
+    def _cycle(self) -> RequestResponseCycle:
+        cycle = self._known()
+        if cycle is None:
+            raise RuntimeError("the request has ended")
+        return cycle
 
-    def _complete(self) -> None:
-        """Leave the cycle as its own `send` would."""
-        cycle = self._cycle
-        cycle.response_started = cycle.response_complete = True
-        cycle.waiting_for_100_continue = False
-        cycle.message_event.set()
-        if not cycle.keep_alive:
-            cycle.transport.close()
-        cycle.on_response()
+
+def _head(status: int, headers: list[tuple[bytes, bytes]], *, keep_alive: bool) -> bytes:
+    lines = [b"%b: %b" % header for header in headers]
+    if not keep_alive:
+        lines.append(b"connection: close")
+    text = b"".join(lines)
+    if len(text.translate(None, _CONTROL)) != len(text):
+        raise RuntimeError("a header of the answer would break out of its line")
+    return b"%b%b\r\n\r\n" % (STATUS_LINE[status], b"\r\n".join(lines))
+
+
+def _complete(cycle: RequestResponseCycle) -> None:
+    """Leave the cycle as its own `send` would."""
+    cycle.response_started = cycle.response_complete = True
+    cycle.waiting_for_100_continue = False
+    cycle.message_event.set()
+    if not cycle.keep_alive:
+        cycle.transport.close()
+    cycle.on_response()

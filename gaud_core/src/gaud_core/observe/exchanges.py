@@ -68,11 +68,8 @@ class Exchanges:
         try:
             await app(scope, receive, send_with_id)
         except BaseException as error:
-            if (told := _told(error, exchange)) is not None and not exchange.status:
-                await _answer(send_with_id, scope, told)
-                if isinstance(error, Exception):
-                    return
-            raise
+            if not await _is_told(error, exchange, send_with_id, scope):
+                raise
         finally:
             self._end(scope, endpoint, exchange)
 
@@ -116,6 +113,15 @@ def _told(error: BaseException, exchange: Exchange) -> ApiError | None:
         log.error("request %s failed inside Gaud", exchange.id, exc_info=error)
         return ApiError(_FAILED, code=type(error).__name__)
     return None
+
+
+async def _is_told(error: BaseException, exchange: Exchange, send: Send, scope: Scope) -> bool:
+    """Tell the client of what went wrong, if he has got no answer yet; whether that was the end of it."""
+    told = _told(error, exchange)
+    if told is None or exchange.status:
+        return False
+    await _answer(send, scope, told)
+    return isinstance(error, Exception)
 
 
 async def _answer(send: Send, scope: Scope, error: ApiError) -> None:

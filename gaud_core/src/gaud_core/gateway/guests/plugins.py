@@ -6,6 +6,7 @@ import importlib
 import re
 import time
 from collections.abc import Collection, Iterable, Iterator, Mapping
+from functools import cache
 from importlib import metadata
 from typing import Any
 
@@ -155,11 +156,17 @@ def load_plugin(point: metadata.EntryPoint, distribution: str, version: str) -> 
 
 def install_hint(name: str) -> str:
     """Give the command that installs a provider which the `gaud` distribution offers, or nothing."""
+    return f'Install it with: pip install "gaud[{name}]"' if name in _extras() else ""
+
+
+@cache
+def _extras() -> frozenset[str]:
+    """Read once what the distribution offers: each call of a model that is not there asks for it."""
     try:
         extras = metadata.metadata("gaud").get_all("Provides-Extra") or []
     except metadata.PackageNotFoundError:
-        return ""
-    return f'Install it with: pip install "gaud[{name}]"' if name in set(extras) - {"all"} else ""
+        return frozenset()
+    return frozenset(extras) - {"all"}
 
 
 def _wanted(environ: Mapping[str, str]) -> set[str]:
