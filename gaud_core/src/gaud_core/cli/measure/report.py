@@ -22,7 +22,7 @@ _KINDS = (
     ("pace", "between chunks", "between_chunks_ms"),
     ("gap", "longest wait for a chunk", "longest_wait_ms"),
 )
-_ORDER = ("queue", "auth", "admit", "route", "upstream", "settle")
+_ORDER = ("queue", "auth", "route", "admit", "upstream", "settle")
 """The parts of Gaud's in the order of a call; others come after them."""
 _PERCENT_HEADS = tuple(f"P{percent}" for percent in PERCENTS)
 _SPACE = ("", "", "", "")
