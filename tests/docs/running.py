@@ -28,7 +28,7 @@ _SAME = (
     (r"\b[0-9a-f]{16}\b", "VERSION"),
     (r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?(Z|\+00:00)", "TIME"),
     (r"\b\d+(\.\d+)? s\b", "N s"),
-    (r"ms=[\d.]+", "ms=N"),
+    (r"(ms|dur)=[\d.]+", r"\1=N"),
     (r"retry-after: \d+", "retry-after: N"),
     (r"sk-prx-[\w-]+", "sk-prx-KEY"),
     (r"[^\s`'(]*/(llm-proxy\.toml)", r"\1"),

@@ -74,11 +74,21 @@ def _statements(gaud: Served) -> Iterator[list[str]]:
     def note(_: Any, __: Any, statement: str, *more: Any) -> None:
         found.append(statement)
 
-    event.listen(store_of(gaud).engine, "before_cursor_execute", note)
+    store = store_of(gaud)
+    event.listen(store.engine, "before_cursor_execute", note)
+    glances: Any = store._glances
+    rows = glances.rows
+
+    def noted(prepared: Any, values: Any) -> Any:
+        found.append(prepared.sql)
+        return rows(prepared, values)
+
+    glances.rows = noted
     try:
         yield found
     finally:
-        event.remove(store_of(gaud).engine, "before_cursor_execute", note)
+        event.remove(store.engine, "before_cursor_execute", note)
+        del glances.rows
 
 
 @pytest.mark.parametrize(

@@ -1,4 +1,4 @@
-"""Every answer says in `Server-Timing` where the time went."""
+"""Every answer to a call says in `Server-Timing` where the time went."""
 
 from __future__ import annotations
 
@@ -54,9 +54,13 @@ def test_a_refusal_tells_how_far_it_came(gaud: Served) -> None:
     assert list(_times(gaud.chat("nobody:x"))) == ["queue", "auth", "total"]
 
 
-def test_pages_tell_it_too(gaud: Served) -> None:
-    """Also what is no call."""
-    assert list(_times(gaud.get("/health"))) == ["queue", "total"]
+def test_nobody_learns_how_long_his_key_was_looked_for(serve: Starter, upstream: ScriptedUpstream) -> None:
+    """Who does not come in gets no times, nor does who asks for a page: they would tell wrong keys apart."""
+    gaud = serve(acme=AcmeSettings(url=upstream.url), key="sk-prx-test")
+    refused = gaud.chat(headers=[("authorization", "Bearer sk-prx-test-wrong")])
+    assert refused.status == 401
+    assert refused.header("server-timing") is None
+    assert gaud.get("/health").header("server-timing") is None
 
 
 def test_the_long_way_tells_the_same(serve: Starter, upstream: ScriptedUpstream) -> None:

@@ -33,7 +33,7 @@ def settle_late() -> None:
     async def no_booking() -> None:
         pass
 
-    _put("gateway.dispatch", "Delivery", lambda send, book, directly: real(send, no_booking, directly))
+    _put("gateway.dispatch", "Delivery", lambda send, book, *more: real(send, no_booking, *more))
 
 
 def no_window() -> None:

@@ -51,8 +51,13 @@ class Exchange:
         """Milliseconds since the request came."""
         return round((time.perf_counter() - self.begun) * 1000, 1)
 
-    def server_timing(self) -> bytes:
-        """Give the laps and the whole so far as the value of `Server-Timing` (W3C), in milliseconds."""
+    def server_timing(self) -> bytes | None:
+        """Give the laps and the whole so far as the value of `Server-Timing` (W3C), in milliseconds.
+
+        Nothing for who has not come past the door: how long his key was looked for is not for him.
+        """
+        if all(part != "auth" for part, _ in self._laps):
+            return None
         took: dict[str, float] = {}
         since = self.begun
         for part, now in self._laps:

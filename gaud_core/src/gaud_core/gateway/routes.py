@@ -53,14 +53,8 @@ class CallRoute:
         raw = await read_body(scope["headers"], receive, gateway.config.server.max_body_bytes)
         exchange.lap("queue")
         body = Body.parse(raw)
-        await gateway.registry.known(body.model)
-        earlier = self.dialect.continues(body)
-        whereabouts = Whereabouts(gateway, identity) if earlier else None
-        made = await whereabouts.remembered(earlier) if whereabouts else None
+        route = await self._route(body, identity)
         # from here on nothing is awaited until the instance is leased: it could be replaced in between
-        route = gateway.registry.route(body.model, identity.may_use, endpoint)
-        if whereabouts and made is not None:
-            route = whereabouts.continued(made, route, body.model)
         exchange.fields |= {
             "provider": route.instance.name,
             "model": body.model[:SHOWN_MODEL],
@@ -76,6 +70,18 @@ class CallRoute:
             name_dropped(dropped, where, exchange, strict=self._is_strict(scope))
         exchange.lap("route")
         return trip
+
+    async def _route(self, body: Body, identity: Identity) -> Route:
+        """Find the upstream: by the model's name, and by the earlier answer that the request goes on from."""
+        gateway = self.gateway
+        await gateway.registry.known(body.model)
+        earlier = self.dialect.continues(body)
+        if not earlier:
+            return gateway.registry.route(body.model, identity.may_use, self.endpoint)
+        whereabouts = Whereabouts(gateway, identity)
+        made = await whereabouts.remembered(earlier)
+        route = gateway.registry.route(body.model, identity.may_use, self.endpoint)
+        return route if made is None else whereabouts.continued(made, route, body.model)
 
     def _is_strict(self, scope: Scope) -> bool:
         return self.gateway.config.routing.strict or asks_strictly(scope["headers"])

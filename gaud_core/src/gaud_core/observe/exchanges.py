@@ -97,8 +97,11 @@ def _with_ours(headers: Iterable[tuple[bytes, bytes]], exchange: Exchange) -> li
     if ours:
         names = {name for name, _ in ours}
         headers = [pair for pair in headers if pair[0] not in names]
-    timing = (b"server-timing", exchange.server_timing())
-    return [*headers, *ours, timing, (b"x-request-id", exchange.id.encode())]
+    identity = (b"x-request-id", exchange.id.encode())
+    timing = exchange.server_timing()
+    if timing is None:
+        return [*headers, *ours, identity]
+    return [*headers, *ours, (b"server-timing", timing), identity]
 
 
 def _told(error: BaseException, exchange: Exchange) -> ApiError | None:

@@ -89,24 +89,15 @@ class ObjectRoute:
         is_stream = "stream=true" in query.lower().split("&")
         headers = client_headers(scope["headers"], stream=is_stream or operation.is_list)
         whereabouts = Whereabouts(gateway, identity)
-        body = Body.without_model(raw)
+        body = attrs.evolve(Body.without_model(raw), stream=is_stream)
         wanted = _id(scope) or _input_file(operation, body, identity)
         instance, own = await self._instance(whereabouts, wanted, headers)
         headers.pop(PROVIDER_HEADER, None)
         exchange.fields |= {"provider": instance.name, "stream": is_stream}
         exchange.lap("route")
-        call = Call(
-            exchange.id,
-            operation.endpoint,
-            "",
-            attrs.evolve(body, stream=is_stream),
-            headers,
-            identity.user_id,
-            query=query,
-            open_ended=is_stream or operation.dialect.binary,
-            method=scope["method"],
-            path=_path(scope),
-        )
+        call = Call(exchange.id, operation.endpoint, "", body, headers, identity.user_id, query)
+        ending = is_stream or operation.dialect.binary
+        call = attrs.evolve(call, open_ended=ending, method=scope["method"], path=_path(scope))
         return Trip(
             call,
             call.body,
