@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sqlite3
 import threading
 from collections.abc import Sequence
 from pathlib import Path
@@ -50,6 +51,18 @@ def test_a_failure_is_left_to_who_waits(store: Store, by_name: Prepared) -> None
     with store.writing() as connection:
         connection.execute(text("ALTER TABLE elsewhere RENAME TO users"))
     assert store.glance(by_name, {"name": "Ada"}) == [("user_1",)]
+
+
+def test_a_connection_that_cannot_be_made_is_left_to_who_waits(
+    store: Store, by_name: Prepared, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A full disk fails in the driver already, where nobody has translated the error."""
+
+    def full(_: Any) -> Any:
+        raise sqlite3.OperationalError("database or disk is full")
+
+    monkeypatch.setattr("gaud_core.store.database.HastyConnection", full)
+    assert store.glance(by_name, {"name": "Ada"}) is None
 
 
 def test_each_thread_has_its_own(store: Store, by_name: Prepared) -> None:

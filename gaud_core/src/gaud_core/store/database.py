@@ -84,9 +84,7 @@ class Glances:
             if connection is None:
                 connection = self._by_thread[thread] = HastyConnection(self._engine)
             found: Sequence[Any] = statement.one(connection.as_sqlalchemy(), values).fetchall()
-        except Exception as error:
-            if not store_failed(error):
-                raise
+        except Exception:  # whoever waits tries again, and tells who must hear of it
             self._forget(thread)
             return None
         return found
