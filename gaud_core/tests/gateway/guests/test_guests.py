@@ -230,6 +230,10 @@ def test_calls_during_the_start_do_not_open_the_breaker(serve: Starter) -> None:
     assert gaud.get("/health").json["providers"][0]["breaker"] == "closed"
 
 
+def _fields(caplog: pytest.LogCaptureFixture) -> list[dict[str, Any]]:
+    return [record.__dict__["fields"] for record in caplog.records if record.name == "gaud.calls"]
+
+
 def test_aclose_runs_to_its_end(serve: Starter, caplog: pytest.LogCaptureFixture) -> None:
     """A plugin may await while it closes; the call was whole, and its log line says so."""
     closed = []
@@ -248,7 +252,7 @@ def test_aclose_runs_to_its_end(serve: Starter, caplog: pytest.LogCaptureFixture
     with serve(type("Closing", (Guest,), {"does": staticmethod(send)})).wire() as wire:
         wire.send(post(chat("guest:m", stream=True)))
         assert wire.answer().body == HELLO + DONE
-        eventually(lambda: closed)
+        eventually(lambda: _fields(caplog))
     assert closed == [True]
-    fields = [record.__dict__["fields"] for record in caplog.records if record.name == "gaud.calls"]
+    fields = _fields(caplog)
     assert fields[0]["status"] == 200
