@@ -61,7 +61,7 @@ def test_a_connection_that_cannot_be_made_is_left_to_who_waits(
     def full(_: Any) -> Any:
         raise sqlite3.OperationalError("database or disk is full")
 
-    monkeypatch.setattr("gaud_core.store.database.HastyConnection", full)
+    monkeypatch.setattr("gaud_core.store.database.Glance", full)
     assert store.glance(by_name, {"name": "Ada"}) is None
 
 

@@ -17,7 +17,7 @@ from gaud_core.errors import ConfigError, Problem
 from gaud_core.store import sqlite
 from gaud_core.store.migrate import migrate
 from gaud_core.store.prepared import Prepared
-from gaud_core.store.sqlite import HastyConnection
+from gaud_core.store.sqlite import Glance, HastyConnection
 
 __all__ = ["HastyConnection", "Store", "hasty_connection", "open_store", "store_failed", "usable"]
 
@@ -74,7 +74,7 @@ class Glances:
 
     def __init__(self, engine: Engine) -> None:
         self._engine = engine
-        self._by_thread: dict[int, HastyConnection] = {}
+        self._by_thread: dict[int, Glance] = {}
 
     def rows(self, statement: Prepared, values: Mapping[str, Any]) -> Sequence[Any] | None:
         """All rows; None after a failure, of which those who wait hear more."""
@@ -82,12 +82,11 @@ class Glances:
         try:
             connection = self._by_thread.get(thread)
             if connection is None:
-                connection = self._by_thread[thread] = HastyConnection(self._engine)
-            found: Sequence[Any] = statement.one(connection.as_sqlalchemy(), values).fetchall()
+                connection = self._by_thread[thread] = Glance(self._engine)
+            return connection.rows(statement, values)
         except Exception:  # whoever waits tries again, and tells who must hear of it
             self._forget(thread)
             return None
-        return found
 
     def close(self) -> None:
         """Let go of all of them."""

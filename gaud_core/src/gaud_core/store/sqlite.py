@@ -7,16 +7,17 @@ import errno
 import os
 import sqlite3
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, TypeVar, cast
+from urllib.parse import quote
 
 from sqlalchemy import URL, Connection, Engine, Table, create_engine, event
 from sqlalchemy.dialects.sqlite import insert
 
-from gaud_core.store.prepared import translated
+from gaud_core.store.prepared import Prepared, translated
 
-__all__ = ["READS", "HastyConnection", "adding", "backup", "checkpoint", "ignoring", "make_engine"]
+__all__ = ["READS", "Glance", "HastyConnection", "adding", "backup", "checkpoint", "ignoring", "make_engine"]
 
 READS = "gaud_reads"
 """The execution option of a connection that only reads: its transaction is a snapshot and never waits."""
@@ -103,17 +104,13 @@ class HastyConnection:
                 return None
             raise
         try:
-            done = work(self.as_sqlalchemy())
+            done = work(cast("Connection", self))
             driver.execute("COMMIT")
         except BaseException:
             with contextlib.suppress(sqlite3.Error):
                 driver.execute("ROLLBACK")
             raise
         return done
-
-    def as_sqlalchemy(self) -> Connection:
-        """As prepared statements take it."""
-        return cast("Connection", self)
 
     @property
     def connection(self) -> sqlite3.Connection:
@@ -124,6 +121,30 @@ class HastyConnection:
         """Close it for good: nobody else wants a connection that is in such haste."""
         self._connection.invalidate()
         self._connection.close()
+
+
+class Glance:
+    """A connection that reads at once or fails at once; to a prepared statement it looks like any other.
+
+    It switches nothing and opens nothing for writing: on a full disk that is tried again for seconds, which
+    no event loop must wait for.
+    """
+
+    def __init__(self, engine: Engine) -> None:
+        name = quote(str(engine.url.database))
+        self.connection = sqlite3.connect(
+            f"file:{name}?mode=ro", uri=True, timeout=0, isolation_level=None, check_same_thread=False
+        )
+        self.connection.execute(f"PRAGMA cache_size=-{_CACHE_KB}")
+
+    def rows(self, statement: Prepared, values: Mapping[str, Any]) -> Sequence[Any]:
+        """All rows."""
+        found: Sequence[Any] = statement.one(cast("Connection", self), values).fetchall()
+        return found
+
+    def close(self) -> None:
+        """Close it."""
+        self.connection.close()
 
 
 def checkpoint(engine: Engine) -> None:
