@@ -87,3 +87,13 @@ def test_closing_the_store_closes_them(store: Store, by_name: Prepared, path: Pa
     assert path.with_name(f"{path.name}-wal").exists()
     store.close()
     assert not path.with_name(f"{path.name}-wal").exists()
+
+
+def test_nothing_is_waited_for(
+    store: Store, by_name: Prepared, path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A file that cannot be opened is no reason to try again: the event loop would stand still meanwhile."""
+    store.close()
+    path.unlink()
+    monkeypatch.setattr("time.sleep", lambda _: pytest.fail("it waits"))
+    assert store.glance(by_name, {"name": "Ada"}) is None
