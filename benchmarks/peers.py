@@ -85,14 +85,14 @@ def _cpu_ticks(pid: int) -> int:
 
 @contextlib.contextmanager
 def _running(
-    command: Sequence[str], port: int, path: str, env: Mapping[str, str], log: Path
+    command: Sequence[str], port: int, path: str, env: Mapping[str, str], log: Path, pause: float = 0.2
 ) -> Iterator[int]:
     with (
         log.open("w") as out,
         subprocess.Popen(command, stdout=out, stderr=out, env={**os.environ, **env}) as process,
     ):
         try:
-            _until_up(process, port, path, log)
+            _until_up(process, port, path, log, pause)
             yield process.pid
         finally:
             process.terminate()
@@ -101,7 +101,7 @@ def _running(
             process.kill()
 
 
-def _until_up(process: subprocess.Popen[bytes], port: int, path: str, log: Path, pause: float = 0.2) -> None:
+def _until_up(process: subprocess.Popen[bytes], port: int, path: str, log: Path, pause: float) -> None:
     deadline = time.monotonic() + _START_SECS
     opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
     while True:
@@ -139,17 +139,9 @@ def start_of_gaud(folder: Path, upstream: int) -> tuple[float, float]:
     """Start it once; give the seconds until its first answer, and the megabytes that it holds then."""
     port = _free_port()
     command, env = _gaud(folder, upstream, port, 1)
-    log = folder / "start.log"
     begun = time.perf_counter()
-    with (
-        log.open("w") as out,
-        subprocess.Popen(command, stdout=out, stderr=out, env=os.environ | env) as process,
-    ):
-        try:
-            _until_up(process, port, "/health", log, pause=0.005)
-            return time.perf_counter() - begun, Peer("Gaud", process.pid, port).resident_mb()
-        finally:
-            process.terminate()
+    with _running(command, port, "/health", env, folder / "start.log", pause=0.005) as pid:
+        return time.perf_counter() - begun, Peer("Gaud", pid, port).resident_mb()
 
 
 @contextlib.contextmanager

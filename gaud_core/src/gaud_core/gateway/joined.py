@@ -36,10 +36,10 @@ class JoinedSend:
     async def __call__(self, message: MutableMapping[str, Any]) -> None:
         """Send one of ASGI's messages."""
         body = message.pop(WHOLE, None)
-        cycle = self._cycle
         if body is None:
-            await RequestResponseCycle.send(cycle, message)  # type: ignore[arg-type]
+            await self.directly(message)
             return
+        cycle = self._cycle
         if cycle.flow.write_paused and not cycle.disconnected:
             await cycle.flow.drain()
         if not cycle.disconnected:

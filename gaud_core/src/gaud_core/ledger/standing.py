@@ -12,12 +12,12 @@ from sqlalchemy import Connection
 from gaud_core.ledger.periods import DAY_MS, periods_of, until_next_day, until_next_month
 from gaud_core.ledger.statements import Statements
 
-__all__ = ["HORIZON_SECS", "KEPT_SECS", "USED_MS", "KeyState", "Standing"]
+__all__ = ["HORIZON_SECS", "KEPT_SECS", "KeyState", "Standing"]
 
 HORIZON_SECS = 61
 """A window is the current second and the 60 before it, so in no 60 seconds does more than the limit pass."""
 
-USED_MS = 300_000
+_USED_MS = 300_000
 """How old the time may become at which a key was last used: it need not be exact, and a row costs."""
 
 KEPT_SECS = 600
@@ -130,7 +130,7 @@ class Standing:
             self.requests[key.id] = self.requests.get(key.id, 0) + 1
             self.tokens[key.id] = self.tokens.get(key.id, 0) + tokens
             self.running[key.id] = self.running.get(key.id, 0) + 1
-            if self.now - (key.last_used_at or 0) >= USED_MS:
+            if self.now - (key.last_used_at or 0) >= _USED_MS:
                 self._touched.add(key.id)
             self.add_window(key.id, self.now, 1, tokens)
             self.add_spend(key.user_id, self.now, 0, nanos)

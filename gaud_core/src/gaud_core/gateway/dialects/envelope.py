@@ -8,7 +8,7 @@ from typing import Any
 
 from gaud_core.errors import ApiError, one_line, with_hint
 
-__all__ = ["anthropic_body", "error_answer", "error_body"]
+__all__ = ["anthropic_body", "error_answer"]
 
 _TYPES = {
     401: "authentication_error",
@@ -36,23 +36,19 @@ def anthropic_body(error: ApiError, request_id: str = "") -> bytes:
     return json.dumps(envelope, ensure_ascii=False).encode()
 
 
-def error_body(error: ApiError, scope: MutableMapping[str, Any], request_id: str = "") -> bytes:
-    """The body of an error answer, as who asks for this path expects it."""
-    return anthropic_body(error, request_id) if _speaks_anthropic(scope) else error.body()
-
-
 def error_answer(
     error: ApiError, scope: MutableMapping[str, Any], request_id: str
 ) -> tuple[dict[str, str], bytes]:
-    """Headers and body of the answer that an error becomes."""
+    """Headers and body of the answer that an error becomes, as who asks for this path expects it."""
     headers = {"content-type": "application/json"}
     if error.retry_after is not None:
         headers["retry-after"] = str(error.retry_after)
     if error.hint:
         headers["x-gaud-hint"] = one_line(error.hint).encode("latin-1", "replace").decode("latin-1")
-    if _speaks_anthropic(scope):
-        headers["request-id"] = request_id  # where Anthropic's SDKs look for it
-    return headers, error_body(error, scope, request_id)
+    if not _speaks_anthropic(scope):
+        return headers, error.body()
+    headers["request-id"] = request_id  # where Anthropic's SDKs look for it
+    return headers, anthropic_body(error, request_id)
 
 
 def _speaks_anthropic(scope: MutableMapping[str, Any]) -> bool:
