@@ -222,7 +222,10 @@ class Reply:
 
     def header(self, name: str, default: str = "") -> str:
         """The first header of that name (lower case), or the default."""
-        return next((value for key, value in self.headers if key == name), default)
+        for key, value in self.headers:
+            if key == name:
+                return value
+        return default
 
 
 def _decode(raw: bytes) -> _Routing:

@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterator, Sequence
+from functools import lru_cache
 
 __all__ = [
     "append_member",
@@ -51,13 +52,16 @@ def keep_elements(raw: bytes, start: int, end: int, keep: Sequence[bool]) -> byt
 
 def replace_members(raw: bytes, key: str, value: bytes) -> bytes:
     """Put `value`, JSON text, in the place of the value of each member named `key`, repeated ones too."""
-    spot = _only_literal_member(raw, key)
-    spans = [spot] if spot else [(begin, end) for name, begin, end in members(raw) if name == key]
-    pieces, at = [], 0
-    for begin, end in spans:
-        pieces += [raw[at:begin], value]
-        at = end
-    return b"".join([*pieces, raw[at:]])
+    view = memoryview(raw)
+    if spot := _only_literal_member(raw, key):
+        return b"".join((view[: spot[0]], value, view[spot[1] :]))
+    pieces: list[bytes | memoryview] = []
+    at = 0
+    for name, begin, end in members(raw):
+        if name == key:
+            pieces += [view[at:begin], value]
+            at = end
+    return b"".join([*pieces, view[at:]])
 
 
 def rename_members(raw: bytes, key: str, new: str) -> bytes:
@@ -95,11 +99,21 @@ def _only_literal_member(raw: bytes, key: str) -> tuple[int, int] | None:
     The caller knows that it is there. Without `\u00..` escapes a plain key is spelled literally, so a
     single occurrence of the quoted key is the member itself and no string that happens to hold its name.
     """
-    quoted = b'"%b"' % key.encode()
+    quoted, plain = _spelled(key)
     if raw.count(quoted) != 1 or (b"\\" in raw and b"\\u00" in raw):
         return None
-    value = _skip(raw, _skip(raw, raw.index(quoted) + len(quoted)) + 1)
+    at = raw.index(quoted)
+    if found := plain.match(raw, at):
+        return found.span(1)
+    value = _skip(raw, _skip(raw, at + len(quoted)) + 1)
     return value, end_of_value(raw, value)
+
+
+@lru_cache(maxsize=64)
+def _spelled(key: str) -> tuple[bytes, re.Pattern[bytes]]:
+    """Give a key as it stands in the text, and what finds it together with a string without escapes."""
+    quoted = b'"%b"' % key.encode()
+    return quoted, re.compile(re.escape(quoted) + rb'[ \t\r\n]*+:[ \t\r\n]*+("[^"\\]*+")')
 
 
 def _skip(raw: bytes, at: int) -> int:

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
-import attrs
+from msgspec.structs import replace
 
 from gaud_core.access import KeyLimits, People
 from gaud_core.ledger import Admission, Ledger, Settlement, Worst, open_ledger
@@ -45,7 +45,7 @@ def wants(key: str | None, call: str = "", **more: Any) -> Admission:
         key_id=key,
         worst=Worst(50, 2_000_000),
     )
-    return attrs.evolve(made, **more)
+    return replace(made, **more)
 
 
 async def make(ledger: Ledger, key: str | None, ending: Settlement = DONE, **more: Any) -> None:

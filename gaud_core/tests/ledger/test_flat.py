@@ -31,3 +31,15 @@ def test_statements_search_and_never_scan(store: Store, name: str, size: int) ->
     plan = _plan(store, statement)
     assert any(step.startswith("SEARCH") for step in plan)
     assert [step for step in plan if step.startswith("SCAN")] == []
+
+
+@pytest.mark.parametrize("name", ["insert_call", "end_call", "add_spend", "add_window"])
+def test_writes_make_no_tables(store: Store, name: str) -> None:
+    """SQLite makes one for each list of three and more, also of a CHECK, and for each row anew."""
+    prepared = getattr(Statements.compile(store.engine.dialect), name)
+    with store.reading() as connection:
+        driver: Any = connection.connection.driver_connection
+        program = driver.execute(f"EXPLAIN {prepared.sql}", [None] * prepared.sql.count("?")).fetchall()
+    steps = {row[1] for row in program}
+    assert "OpenWrite" in steps
+    assert "OpenEphemeral" not in steps

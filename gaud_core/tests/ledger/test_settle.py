@@ -9,6 +9,7 @@ import sys
 
 import attrs
 import pytest
+from msgspec.structs import replace
 from sqlalchemy import select, text, update
 
 from gaud_core.ledger import Ledger, Policy, Settled, Settlement, open_ledger
@@ -45,7 +46,7 @@ async def test_a_settled_call_is_in_the_books(ledger: Ledger, store: Store, cloc
 async def test_a_second_settlement_changes_nothing(ledger: Ledger, store: Store) -> None:
     """Also when both come in one batch; the second is told so."""
     ticket = await ledger.admit(wants(call="c1"))
-    other = attrs.evolve(DONE, cost_nanos=77)
+    other = replace(DONE, cost_nanos=77)
     settled = await asyncio.gather(ledger.settle(ticket, DONE), ledger.settle(ticket, other))
     assert list(settled) == [Settled.WRITTEN, Settled.ALREADY]
     assert await ledger.settle(ticket, other) is Settled.ALREADY
@@ -56,7 +57,7 @@ async def test_a_second_settlement_changes_nothing(ledger: Ledger, store: Store)
 async def test_a_settlement_of_no_call(ledger: Ledger, store: Store) -> None:
     """A ticket that is in no books is not written."""
     ticket = await ledger.admit(wants())
-    assert await ledger.settle(attrs.evolve(ticket, id="made-up"), DONE) is Settled.UNKNOWN
+    assert await ledger.settle(replace(ticket, id="made-up"), DONE) is Settled.UNKNOWN
     assert row(store, "made-up") is None
 
 

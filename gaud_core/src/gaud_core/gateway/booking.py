@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 
-import attrs
+from msgspec import Struct
 
 from gaud_core.call import Usage
 from gaud_core.errors import BooksClosed, ProviderError, one_line
@@ -25,8 +25,7 @@ _NOTHING = Usage()
 _NOT_WRITTEN = "The answer is there, but Gaud cannot write to its books at the moment. Ask again later."
 
 
-@attrs.define(eq=False)
-class Booking:
+class Booking(Struct, eq=False):
     """A call's ticket, and how it is settled."""
 
     ledger: Ledger

@@ -28,6 +28,10 @@ class Cork:
     def __getattr__(self, name: str) -> Any:
         return getattr(self._transport, name)
 
+    def is_closing(self) -> bool:
+        """Whether it is closed or about to be; asked for each answer."""
+        return self._transport.is_closing()
+
     def write(self, data: bytes) -> None:
         """Write now or in a moment."""
         if not self._held:

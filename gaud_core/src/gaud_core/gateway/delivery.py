@@ -6,10 +6,9 @@ from collections.abc import Awaitable, Callable, MutableMapping
 from contextlib import suppress
 from typing import Any
 
-import attrs
+from msgspec import Struct
 
 from gaud_core.errors import BooksClosed
-from gaud_core.frozen import frozen
 from gaud_core.gateway.headers import encode
 
 __all__ = ["DIRECTLY", "WHOLE", "BrokenAnswer", "Delivery", "Send"]
@@ -27,8 +26,7 @@ class BrokenAnswer(Exception):
     """An answer broke after its beginning was sent, so the connection must end without a clean end."""
 
 
-@frozen(eq=False)
-class Delivery:
+class Delivery(Struct, frozen=True, eq=False):
     """ASGI's messages of one answer; `book` settles the call, may raise BooksClosed and be called again.
 
     What follows the head may go by `directly`, past every middleware: they look at heads only.
@@ -36,7 +34,7 @@ class Delivery:
 
     send: Send
     book: Callable[[], Awaitable[None]]
-    directly: Send = attrs.field(default=attrs.Factory(lambda own: own.send, takes_self=True))
+    directly: Send
     joins: bool = False
     """Whether head and body may go in one message, see `WHOLE`."""
     lap: Callable[[str], object] = lambda part: None

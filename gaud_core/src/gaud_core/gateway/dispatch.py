@@ -6,10 +6,11 @@ from collections.abc import Awaitable, Callable, MutableMapping
 from functools import partial
 from typing import Any
 
+from msgspec import Struct
+
 from gaud_core.access import Identity
 from gaud_core.call import Body, Call, Reply
 from gaud_core.errors import ApiError, BooksClosed, BudgetSpent, LimitReached
-from gaud_core.frozen import frozen
 from gaud_core.gateway.booking import Booking
 from gaud_core.gateway.delivery import DIRECTLY, Delivery, Send
 from gaud_core.gateway.dialects import Dialect
@@ -31,8 +32,7 @@ Scope = MutableMapping[str, Any]
 _LONGEST_ID = 1000
 
 
-@frozen
-class Trip:
+class Trip(Struct, frozen=True):
     """A call, where it goes, who asks, and the most that it can take.
 
     `asked` is the client's own body, `dialect` that of the client's endpoint; the call is in another one when
@@ -58,8 +58,7 @@ class Trip:
     """Why it goes to that instance, see `Route`; `only` where a header or nothing else decided."""
 
 
-@frozen
-class Client:
+class Client(Struct, frozen=True):
     """The way to the client: what he says, what he is told with and without the middleware, when he leaves.
 
     With `joins` he can be told a whole answer in one message.
@@ -85,9 +84,10 @@ async def dispatch(gateway: Gateway, trip: Trip, exchange: Exchange, client: Cli
     """Make the call and answer it; what goes wrong before the answer begins is an ApiError, or ClientLeft."""
     leaving_ends = gateway.config.ledger.on_disconnect == "cancel"
     presence = Presence(client.receive, cancels=leaving_ends, leaving=client.leaving)
-    async with trip.instance.lease(), presence:
-        booking = await _book(gateway, trip, presence, exchange)
-        await _forward(trip, booking, client)
+    with trip.instance.lease():
+        async with presence:
+            booking = await _book(gateway, trip, presence, exchange)
+            await _forward(trip, booking, client)
 
 
 async def _book(gateway: Gateway, trip: Trip, presence: Presence, exchange: Exchange) -> Booking:

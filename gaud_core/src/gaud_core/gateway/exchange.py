@@ -7,7 +7,7 @@ import time
 from functools import lru_cache
 from typing import Any
 
-import attrs
+from msgspec import Struct, field
 
 __all__ = ["ARRIVED", "Exchange"]
 
@@ -23,28 +23,30 @@ def _new_id() -> str:
     return f"req_{time.time_ns() // 1_000_000:012x}{random.getrandbits(48):012x}"
 
 
-@attrs.define
-class Exchange:
+class Exchange(Struct):
     """What is known of one request; `fields` are its own part of the log line.
 
     The id is always ours: one that a client could choose could be forged (design, field notes).
     """
 
-    id: str = attrs.field(factory=_new_id)
-    begun: float = attrs.field(factory=time.perf_counter)
+    id: str = field(default_factory=_new_id)
+    begun: float = field(default_factory=time.perf_counter)
     status: int = 0
-    fields: dict[str, Any] = attrs.field(factory=dict)
+    fields: dict[str, Any] = field(default_factory=dict)
     model: str = ""
     """The model as the metrics name it: one that is listed, or `other`."""
     cost_nanos: int | None = None
-    headers: list[tuple[bytes, bytes]] = attrs.field(factory=list)
+    headers: list[tuple[bytes, bytes]] = field(default_factory=list)
     """What the answer is to carry of the caller's limits, whatever the answer becomes."""
-    _laps: list[tuple[str, float]] = attrs.field(factory=list)
+    _took: dict[str, float] = field(default_factory=dict)
+    """The milliseconds of each part so far, in the order in which they began."""
+    _lapped: float = 0.0
 
     def lap(self, part: str) -> float:
         """Count the time since the last lap as this part's; gives the milliseconds since the request came."""
-        now = time.perf_counter()
-        self._laps.append((part, now))
+        now, took = time.perf_counter(), self._took
+        took[part] = took.get(part, 0.0) + (now - (self._lapped or self.begun)) * 1000
+        self._lapped = now
         return (now - self.begun) * 1000
 
     def elapsed_ms(self) -> float:
@@ -56,15 +58,11 @@ class Exchange:
 
         Nothing for who has not come past the door: how long his key was looked for is not for him.
         """
-        if all(part != "auth" for part, _ in self._laps):
+        took = self._took
+        if "auth" not in took:
             return None
-        took: dict[str, float] = {}
-        since = self.begun
-        for part, now in self._laps:
-            took[part] = took.get(part, 0.0) + (now - since) * 1000
-            since = now
-        took["total"] = (time.perf_counter() - self.begun) * 1000
-        return _pattern(tuple(took)) % tuple(took.values())
+        total = (time.perf_counter() - self.begun) * 1000
+        return _pattern((*took, "total")) % (*took.values(), total)
 
 
 @lru_cache(maxsize=64)

@@ -1,4 +1,7 @@
-"""uvicorn's HTTP/1.1 protocol with a limit on the request's head, which httptools does not have."""
+"""uvicorn's HTTP/1.1 protocol with a limit on the request's head, which httptools does not have.
+
+What runs for each request names its base class, because `super()` costs as much as such a method.
+"""
 
 from __future__ import annotations
 
@@ -28,6 +31,7 @@ class LimitedProtocol(HttpToolsProtocol):
         self._in_head = True
         self._refused = False
         self._leaving = Leaving()
+        self._idle_since: float | None = None
 
     def connection_made(self, transport: Any) -> None:
         """Begin, with a transport that joins what is written together."""
@@ -35,7 +39,7 @@ class LimitedProtocol(HttpToolsProtocol):
 
     def on_message_begin(self) -> None:
         """Let the request know when it came, and hear when its client leaves without a task for that."""
-        super().on_message_begin()
+        HttpToolsProtocol.on_message_begin(self)
         scope: dict[str, Any] = self.scope  # type: ignore[assignment]
         scope[LEAVING] = self._leaving
         scope[ARRIVED] = time.perf_counter()
@@ -43,22 +47,25 @@ class LimitedProtocol(HttpToolsProtocol):
     def connection_lost(self, exc: Exception | None) -> None:
         """Tell whoever still works for this client."""
         super().connection_lost(exc)
+        if self.timeout_keep_alive_task is not None:
+            self.timeout_keep_alive_task.cancel()
         self._leaving.happened()
 
     def data_received(self, data: bytes) -> None:
         """Count what comes before a head is complete; a body is counted elsewhere."""
         if self._refused:
             return
+        self._idle_since = None
         if self._in_head:
             self._head_bytes += len(data)
-        super().data_received(data)
+        HttpToolsProtocol.data_received(self, data)
         if self._in_head and self._head_bytes > self.max_head_bytes:
             self._refuse_head()
 
     def on_header(self, name: bytes, value: bytes) -> None:
         """Take a header in; trailers (RFC 9112 §7.1.2) come by the same way, and are none."""
         if self._in_head:
-            HttpToolsProtocol.on_header(self, name, value)  # `super()` costs as much as all that it does
+            HttpToolsProtocol.on_header(self, name, value)
             return
         self._head_bytes += len(name) + len(value)
         if self._head_bytes > self.max_head_bytes:
@@ -70,7 +77,7 @@ class LimitedProtocol(HttpToolsProtocol):
             self._refuse_head()
             return
         self._in_head, self._head_bytes = False, 0
-        super().on_headers_complete()
+        HttpToolsProtocol.on_headers_complete(self)
         if self.cycle is not None:
             scope: dict[str, Any] = self.scope  # type: ignore[assignment]
             send = JoinedSend(self.cycle)
@@ -84,13 +91,43 @@ class LimitedProtocol(HttpToolsProtocol):
     def on_body(self, body: bytes) -> None:
         """Ignore the body of a refused request."""
         if not self._refused:
-            super().on_body(body)
+            HttpToolsProtocol.on_body(self, body)
 
     def on_message_complete(self) -> None:
         """Expect the next head on a connection that is kept."""
         self._in_head, self._head_bytes = True, 0
         if not self._refused:
-            super().on_message_complete()
+            HttpToolsProtocol.on_message_complete(self)
+
+    def on_response_complete(self) -> None:
+        """Go on with the next request, or begin to be idle: with a timer that is moved only when it ends."""
+        self.server_state.total_requests += 1
+        if self.transport.is_closing():
+            return
+        self.flow.resume_reading()
+        if self.pipeline:
+            self._start_asgi_task(*self.pipeline.pop())
+            return
+        self._idle_since = self.loop.time()
+        if self.timeout_keep_alive_task is None:
+            self._look_again_in(self.timeout_keep_alive)
+
+    def timeout_keep_alive_handler(self) -> None:
+        """Close a connection that has been idle for long enough."""
+        self.timeout_keep_alive_task = None
+        if self._idle_since is None or self.transport.is_closing():
+            return  # the end of the request that is on its way begins a new time
+        left = self._idle_since + self.timeout_keep_alive - self.loop.time()
+        if left > 0:
+            self._look_again_in(left)
+        else:
+            self.transport.close()
+
+    def _look_again_in(self, seconds: float) -> None:
+        self.timeout_keep_alive_task = self.loop.call_later(seconds, self.timeout_keep_alive_handler)
+
+    def _unset_keepalive_if_required(self) -> None:
+        """Keep the timer, which costs more than to look at its end whether anything has happened."""
 
     def send_400_response(self, msg: str) -> None:
         """Answer what is no HTTP request, in OpenAI's envelope."""

@@ -57,7 +57,7 @@ class JoinedSend:
 
 
 def _head(status: int, headers: list[tuple[bytes, bytes]], *, keep_alive: bool) -> bytes:
-    lines = [b"%b: %b" % header for header in headers]
+    lines = list(map(b": ".join, headers))
     if not keep_alive:
         lines.append(b"connection: close")
     text = b"".join(lines)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-import attrs
+from msgspec import Struct
 
 from gaud_core.call import Usage
 from gaud_core.errors import ApiError, ProviderError, one_line
@@ -16,8 +16,7 @@ def _forget(made: str) -> None:
     """Remember nothing."""
 
 
-@attrs.define
-class Outcome:
+class Outcome(Struct):
     """How a call went, for the breaker, the log and the books.
 
     `error` is the upstream's failure, and its own 4xx and 5xx answers are there too; its `hint` is the cure,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import attrs
+from msgspec.structs import replace
 
 from gaud_core.access import Identity
 from gaud_core.bridge import Bridge
@@ -130,5 +131,5 @@ class CallRoute:
         model = route.instance.by_id.get(route.model)
         worst = dialect.worst(call.body, model)
         trip = Trip(call, body, route.instance, model, identity, self.dialect, worst)
-        trip = attrs.evolve(trip, remembers=False, change=bridged.back, endpoint=self.endpoint)
-        return attrs.evolve(trip, chosen_by=route.chosen_by)
+        trip = replace(trip, remembers=False, change=bridged.back, endpoint=self.endpoint)
+        return replace(trip, chosen_by=route.chosen_by)

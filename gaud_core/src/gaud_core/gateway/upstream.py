@@ -110,8 +110,10 @@ class Upstream:
 
 def _is_of_events(headers: tuple[tuple[str, str], ...]) -> bool:
     """Whether it is to be relayed event by event even if it came in one piece."""
-    kind = next((value for name, value in headers if name == "content-type"), "")
-    return kind.lower().startswith("text/event-stream")
+    for name, value in headers:
+        if name == "content-type":
+            return value.lower().startswith("text/event-stream")
+    return False
 
 
 def _sentence(name: str, error: Exception) -> str:

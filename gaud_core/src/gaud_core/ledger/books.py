@@ -53,11 +53,11 @@ class Books:
         standing = Standing(connection, self.statements, now)
         closings = [order for order in orders if isinstance(order, Closing)]
         settled = iter(settle(closings, standing) if closings else ())
-        standing.flush()
         admissions = [order for order in orders if isinstance(order, Admission)]
         admitted = iter(self._admit(admissions, standing) if admissions else ())
         if len(closings) + len(admissions) < len(orders):
             self._remember([order for order in orders if isinstance(order, Made)], standing)
+        standing.flush()
         answers: dict[type, Iterator[Answer]] = {Closing: settled, Admission: admitted, Made: repeat(None)}
         return [next(answers[type(order)]) for order in orders]
 
@@ -77,7 +77,6 @@ class Books:
                 answers.append(admit(wants, standing, self.policy, self.worker.id))
             except ApiError as refusal:
                 answers.append(refusal)
-        standing.flush()
         return answers
 
     def tend(self, connection: Connection) -> list[OpenCall]:

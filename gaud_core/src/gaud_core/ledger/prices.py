@@ -27,6 +27,8 @@ _MOST_CHOICES = 128
 _LONGEST_NUMBER = 50
 _PER = 1_000_000
 _MOST_USD = MAX_NANOS // 10**9
+_NUMBERS = (int, float)  # and no bool
+_INFINITE = float("inf")
 _LIMIT_NAMES = ("max_completion_tokens", "max_tokens", "max_output_tokens")
 _CHOICE_NAMES = ("n", "best_of")
 
@@ -120,22 +122,26 @@ def _token_parts(usage: Usage, price: Price) -> tuple[tuple[int, int | None], ..
 
 
 def _longest_answer(request: Mapping[str, Any], limit: int | None, default: int) -> int:
-    longest = max([_count(request[name]) or 0 for name in _LIMIT_NAMES if name in request], default=0)
+    longest, choices = 0, 1
+    for name, value in request.items():
+        if name in _LIMIT_NAMES:
+            longest = max(longest, _count(value) or 0)
+        elif name in _CHOICE_NAMES:
+            choices = max(choices, _count(value) or 1)
     longest = longest or limit or default
     if limit and longest > limit:
         longest = limit
-    choices = max([_count(request[name]) or 1 for name in _CHOICE_NAMES if name in request], default=1)
     return min(longest * min(choices, _MOST_CHOICES), _MOST_TOKENS)
 
 
-def _count(value: object) -> int | None:
+def _count(value: Any) -> int | None:
     """Give a positive whole number, also one written as `16.0` or as text, which some upstreams accept.
 
     All else is the upstream's to judge.
     """
     if isinstance(value, str):
         value = _number(value)
-    if isinstance(value, bool) or not isinstance(value, int | float) or not 0 < value < float("inf"):
+    if type(value) not in _NUMBERS or not 0 < value < _INFINITE:
         return None
     return min(int(value), _MOST_TOKENS) or None
 
@@ -162,4 +168,9 @@ def _first(own: int | None, usual: int | None) -> int | None:
 
 
 def _dearest(usual: int | None, *others: int | None) -> int | None:
-    return None if usual is None else max([usual, *[price for price in others if price is not None]])
+    if usual is None:
+        return None
+    for price in others:
+        if price is not None and price > usual:
+            usual = price
+    return usual

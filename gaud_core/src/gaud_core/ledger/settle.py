@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from gaud_core.frozen import frozen
+from msgspec import Struct
+
 from gaud_core.ledger.prices import MAX_NANOS
 from gaud_core.ledger.standing import Standing
 from gaud_core.ledger.values import Settled, Settlement
@@ -15,16 +16,14 @@ __all__ = ["Closing", "OpenCall", "close", "find", "settle"]
 MAX_TOKENS = 2**40
 
 
-@frozen
-class Closing:
+class Closing(Struct, frozen=True, gc=False):
     """A settlement on its way, with the call that it is for."""
 
     call_id: str
     settlement: Settlement
 
 
-@frozen
-class OpenCall:
+class OpenCall(Struct, frozen=True, gc=False):
     """A call as it stands in the books before it ends."""
 
     id: str

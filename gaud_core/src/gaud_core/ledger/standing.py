@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Sequence
+from functools import lru_cache
 from typing import Any
 
 import attrs
+from msgspec import Struct
 from sqlalchemy import Connection
 
 from gaud_core.ledger.periods import DAY_MS, periods_of, until_next_day, until_next_month
@@ -24,18 +26,23 @@ KEPT_SECS = 600
 """How long the seconds are kept; a late settlement corrects none that is older."""
 
 
-@attrs.frozen
-class KeyState:
+@lru_cache(maxsize=256)
+def _globs(text: str) -> tuple[str, ...]:
+    """Read a key's models, which are a JSON list."""
+    return tuple(json.loads(text))
+
+
+class KeyState(Struct, frozen=True, gc=False):
     """A key as it is in this transaction."""
 
     id: str
     user_id: str
-    digest: bytes = attrs.field(repr=False)
-    previous_digest: bytes | None = attrs.field(repr=False)
+    digest: bytes
+    previous_digest: bytes | None
     previous_until: int | None
     expires_at: int | None
     revoked_at: int | None
-    models: Sequence[str] = attrs.field(converter=json.loads)
+    globs: str
     rpm: int | None
     tpm: int | None
     concurrency: int | None
@@ -43,6 +50,14 @@ class KeyState:
     daily_nanos: int | None
     monthly_nanos: int | None
     last_used_at: int | None
+
+    def __repr__(self) -> str:
+        return f"KeyState({self.id!r})"
+
+    @property
+    def models(self) -> Sequence[str]:
+        """What it may be used for; nothing is everything."""
+        return _globs(self.globs)
 
     @property
     def has_window(self) -> bool:
@@ -87,7 +102,10 @@ class Standing:
         return until_next_day(self.now), until_next_month(self.now)
 
     def load(self, key_ids: Iterable[str]) -> None:
-        """Read all that is needed to decide about these keys, and nothing for limits that they lack."""
+        """Read all that is needed to decide about these keys, and nothing for limits that they lack.
+
+        What the batch has changed already is not in the store yet, so it is added.
+        """
         wanted = sorted(set(key_ids))
         if wanted:
             rows = self.statements.keys.rows(self.connection, wanted, {})
@@ -98,9 +116,15 @@ class Standing:
 
     def _load_windows(self, wanted: Sequence[str]) -> None:
         if wanted:
-            after = {"after": self.second - HORIZON_SECS}
-            for key, requests, tokens in self.statements.windows.rows(self.connection, wanted, after):
+            after = self.second - HORIZON_SECS
+            for key, requests, tokens in self.statements.windows.rows(
+                self.connection, wanted, {"after": after}
+            ):
                 self.requests[key], self.tokens[key] = int(requests), int(tokens)
+            for (key, second), (requests, tokens) in self._windows.items():
+                if second > after:
+                    self.requests[key] = self.requests.get(key, 0) + requests
+                    self.tokens[key] = self.tokens.get(key, 0) + tokens
 
     def _load_running(self, wanted: Sequence[str]) -> None:
         if wanted:
@@ -114,6 +138,8 @@ class Standing:
                 self.connection, wanted, {"day": day, "month": month}
             ):
                 self.used[user, period] = used
+            for account, (spent, reserved) in self._spend.items():
+                self.used[account] = self.used.get(account, 0) + spent + reserved
 
     def seconds(self, key_id: str) -> Sequence[Any]:
         """The seconds of a window, oldest first, as (second, requests, tokens); without this batch."""

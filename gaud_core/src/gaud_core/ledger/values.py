@@ -5,22 +5,19 @@ from __future__ import annotations
 import enum
 
 import attrs
-
-from gaud_core.frozen import frozen
+from msgspec import Struct
 
 __all__ = ["Admission", "Policy", "Remaining", "Room", "Settled", "Settlement", "Ticket", "Worst"]
 
 
-@frozen
-class Worst:
+class Worst(Struct, frozen=True, gc=False):
     """The most that a call can take; `nanos` is None when the model has no price."""
 
     tokens: int = 0
     nanos: int | None = None
 
 
-@frozen
-class Admission:
+class Admission(Struct, frozen=True, gc=False):
     """A call that wants to go out; `id` is ours and unique, never one that a client chose.
 
     Without `key_id` there is nobody to hold to a limit: keys are switched off. `digest` is that of the key
@@ -34,14 +31,16 @@ class Admission:
     endpoint: str
     stream: bool = False
     key_id: str | None = None
-    digest: bytes | None = attrs.field(default=None, repr=False)
+    digest: bytes | None = None
     worst: Worst = Worst()
     on_disconnect: str = "cancel"
     chosen_by: str | None = None
 
+    def __repr__(self) -> str:
+        return f"Admission({self.id!r}, {self.model!r}, {self.key_id!r})"
 
-@frozen
-class Room:
+
+class Room(Struct, frozen=True, gc=False):
     """What is left of one limit after this call, and in how many seconds it is whole again."""
 
     limit: int
@@ -49,8 +48,7 @@ class Room:
     reset_secs: int
 
 
-@frozen
-class Remaining:
+class Remaining(Struct, frozen=True, gc=False):
     """What is left of each limit that the caller has."""
 
     rpm: Room | None = None
@@ -60,8 +58,7 @@ class Remaining:
     monthly: Room | None = None
 
 
-@frozen
-class Ticket:
+class Ticket(Struct, frozen=True, gc=False):
     """A call that is in the books and may go out; it must be settled, whatever happens to it."""
 
     id: str
@@ -71,8 +68,7 @@ class Ticket:
     remaining: Remaining = Remaining()
 
 
-@frozen
-class Settlement:
+class Settlement(Struct, frozen=True, gc=False):
     """How a call ended. A cost of None is unknown, never free; tokens of None were never told.
 
     `milliunits` are thousandths of the unit of an account's allowance, None where there is none. `quantity`

@@ -13,6 +13,7 @@ from collections.abc import Sequence
 from typing import Any
 
 import attrs
+from msgspec import Struct
 from sqlalchemy import Connection
 
 from gaud_core.errors import BooksClosed
@@ -38,8 +39,7 @@ CLIENT_LEFT = 499
 log = logging.getLogger("gaud.ledger")
 
 
-@attrs.define(eq=False)
-class Waiting:
+class Waiting(Struct, eq=False):
     """An order and who waits for its answer; nobody does when a settlement is tried again."""
 
     order: Order

@@ -17,6 +17,7 @@ __all__ = ["CallRecord", "change_logging", "mask_too", "set_up_logging"]
 
 _UNPRINTABLE = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]")
 _UNQUOTED = re.compile("[!#-<>-~]+")
+_NUMBERS = (int, float)
 _MOST_SECRETS = 1000
 _SHORTEST_SECRET = 6  # masking shorter ones would tear holes into ordinary words
 
@@ -60,7 +61,13 @@ class _Formatter(logging.Formatter):
 class _Text(_Formatter):
     def line(self, record: logging.LogRecord) -> str:
         fields: dict[str, Any] = getattr(record, "fields", {})
-        pairs = "".join([f" {name}={_quoted(value)}" for name, value in fields.items() if value is not None])
+        pairs = "".join(
+            [
+                f" {name}={value if type(value) in _NUMBERS else _quoted(value)}"
+                for name, value in fields.items()
+                if value is not None
+            ]
+        )
         message = _one_line(record.getMessage())
         return f"{_utc(record)} {record.levelname:<7} {record.name}: {message}{pairs}{self._trace(record)}"
 

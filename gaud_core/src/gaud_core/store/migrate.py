@@ -23,7 +23,7 @@ from gaud_core.store.sqlite import READS
 
 __all__ = ["REVISIONS", "migrate"]
 
-REVISIONS: Final = ("0001", "0002", "0003", "0004", "0005")
+REVISIONS: Final = ("0001", "0002", "0003", "0004", "0005", "0006")
 """Every revision in `migrations/`, the newest last; written here so that a usual start loads no Alembic."""
 
 _VERSION: Final = Table(  # as Alembic makes it

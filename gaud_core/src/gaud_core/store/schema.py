@@ -116,7 +116,8 @@ calls: Final = Table(
     Column(
         "state",
         String,
-        CheckConstraint("state IN ('open', 'settled', 'lost')", name="state"),
+        # no list: SQLite would make a table of it each time that a call is booked or settled
+        CheckConstraint("state = 'open' OR state = 'settled' OR state = 'lost'", name="state"),
         nullable=False,
     ),
     Column("status", Integer),

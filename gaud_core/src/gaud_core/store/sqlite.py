@@ -17,7 +17,17 @@ from sqlalchemy.dialects.sqlite import insert
 
 from gaud_core.store.prepared import Prepared, translated
 
-__all__ = ["READS", "Glance", "HastyConnection", "adding", "backup", "checkpoint", "ignoring", "make_engine"]
+__all__ = [
+    "READS",
+    "Glance",
+    "HastyConnection",
+    "adding",
+    "backup",
+    "checkpoint",
+    "ignoring",
+    "make_engine",
+    "rewrite_schema",
+]
 
 READS = "gaud_reads"
 """The execution option of a connection that only reads: its transaction is a snapshot and never waits."""
@@ -76,6 +86,21 @@ def backup(engine: Engine, path: Path) -> None:
         if isinstance(error, sqlite3.Error):  # no statement of SQLAlchemy's, so it did not translate it
             raise OSError(errno.EIO, str(error)) from None
         raise
+
+
+def rewrite_schema(connection: Connection, table: str, old: str, new: str) -> None:
+    """Change the text of a table's constraints where its rows stay as they are.
+
+    SQLite offers that for changes that no stored row would notice (sqlite.org/lang_altertable.html §7).
+    """
+    version: int = connection.exec_driver_sql("PRAGMA schema_version").scalar_one()
+    connection.exec_driver_sql("PRAGMA writable_schema=ON")
+    connection.exec_driver_sql(
+        "UPDATE sqlite_schema SET sql = replace(sql, ?, ?) WHERE type = 'table' AND name = ?",
+        (old, new, table),
+    )
+    connection.exec_driver_sql(f"PRAGMA schema_version={version + 1}")
+    connection.exec_driver_sql("PRAGMA writable_schema=RESET")
 
 
 class HastyConnection:

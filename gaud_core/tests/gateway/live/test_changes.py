@@ -59,7 +59,7 @@ async def test_a_running_call_keeps_its_instance(world: World) -> None:
     """As long as a lease is out, the old instance is not stopped."""
     gateway = await world.start()
     old = toy(gateway)
-    async with old.lease():
+    with old.lease():
         await gateway.desk.change("providers.toy.url", "http://b", actor="test")
         await asyncio.sleep(0)
         assert old.provider in Toy.alive
@@ -73,7 +73,7 @@ async def test_the_wait_for_running_calls_has_an_end(world: World, caplog: pytes
     """After `server.drain_secs` the old instance is stopped all the same, and the log says so."""
     gateway = await world.start()
     old = toy(gateway)
-    async with old.lease():
+    with old.lease():
         changes = {"providers.toy.url": "http://b", "server.drain_secs": 0}
         await gateway.desk.change_many(changes, actor="test")
         await _drained(gateway)
@@ -84,7 +84,7 @@ async def test_the_wait_for_running_calls_has_an_end(world: World, caplog: pytes
 async def test_the_end_of_the_gateway_waits_for_no_lease(world: World) -> None:
     """An instance that still drains is stopped with the others."""
     gateway = await world.start()
-    async with toy(gateway).lease():
+    with toy(gateway).lease():
         await gateway.desk.change("providers.toy.url", "http://b", actor="test")
         await gateway.stop()
         assert Toy.alive == []

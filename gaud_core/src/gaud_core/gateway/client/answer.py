@@ -52,6 +52,7 @@ class Answer:
         self.status = 0
         """0 until the head is there."""
         self.headers: list[tuple[bytes, bytes]] = []
+        """Names in lower case."""
         self.held = 0
         self.complete = False
         self.error: BaseException | None = None
@@ -82,10 +83,10 @@ class Answer:
         return pieces[0] if len(pieces) == 1 else b"".join(pieces)
 
     def pairs(self) -> Headers:
-        """Give the headers as text whose bytes come out again by the same encoding, names in lower case."""
+        """Give the headers as text whose bytes come out again by the same encoding."""
         return tuple(
             [
-                (name.decode("latin-1").lower(), value.decode("utf-8", "surrogateescape"))
+                (name.decode("latin-1"), value.decode("utf-8", "surrogateescape"))
                 for name, value in self.headers
             ]
         )

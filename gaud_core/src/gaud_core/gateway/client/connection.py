@@ -161,11 +161,11 @@ class Connection(asyncio.Protocol):
             raise NotHTTP
 
     def on_header(self, name: bytes, value: bytes) -> None:
-        """Take a header in; trailers come by the same way, and nobody wants them."""
+        """Take a header in, its name in lower case; trailers come by the same way, and nobody wants them."""
         if self._in_head and self._answer is not None:
             if len(name) + len(value) > _LONGEST_LINE:
                 raise NotHTTP
-            self._answer.headers.append((name, value))
+            self._answer.headers.append((name.lower(), value))
 
     def on_headers_complete(self) -> None:
         """Look how the answer is framed."""
@@ -180,10 +180,9 @@ class Connection(asyncio.Protocol):
         self._reusable = self._parser.should_keep_alive() and not self._bare
         framing, has_length = [], False
         for name, value in answer.headers:
-            lowered = name.lower()
-            if lowered == b"transfer-encoding":
+            if name == b"transfer-encoding":
                 framing.append(value.lower())
-            has_length = has_length or lowered == b"content-length"
+            has_length = has_length or name == b"content-length"
         if framing and framing != [b"chunked"]:
             raise NotHTTP
         self._to_end = not framing and not has_length

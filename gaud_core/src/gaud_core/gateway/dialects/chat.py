@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 from typing import Any
 
-import attrs
 import msgspec
 
 from gaud_core.call import Body, Usage
@@ -60,8 +59,7 @@ class Completions(ChatCompletions):
         return worst_of(prompts, body.lengths, price, max_output_tokens=longest, answers=len(texts) or 1)
 
 
-@attrs.define
-class _ChatWatch:
+class _ChatWatch(msgspec.Struct):
     hide_usage: bool
     usage: Usage | None = None
     error: ProviderError | None = None

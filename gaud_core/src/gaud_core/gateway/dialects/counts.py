@@ -38,19 +38,19 @@ def read_usage(usage: Any) -> Usage | None:
         return None
     inputs = usage.get("prompt_tokens_details") or usage.get("input_tokens_details")
     outputs = usage.get("completion_tokens_details") or usage.get("output_tokens_details")
-    cost = usage.get("cost")
-    seconds = _seconds(usage)
+    cost, units = usage.get("cost"), usage.get("units")
+    seconds = _seconds(usage["seconds"]) if "seconds" in usage else 0
     return Usage(
-        input_tokens=count(usage, "prompt_tokens") or count(usage, "input_tokens"),
-        output_tokens=count(usage, "completion_tokens") or count(usage, "output_tokens"),
-        cached_tokens=count(inputs, "cached_tokens"),
-        reasoning_tokens=count(outputs, "reasoning_tokens"),
-        cost_usd=None if cost is None else str(cost),
-        cache_write_tokens=count(inputs, "cache_write_tokens") or count(inputs, "cache_creation_tokens"),
-        quantity=seconds,
-        unit="seconds" if seconds else "",
-        estimated=usage.get("estimated") is True,
-        milliunits=thousandths(usage.get("units")),
+        count(usage, "prompt_tokens") or count(usage, "input_tokens"),
+        count(usage, "completion_tokens") or count(usage, "output_tokens"),
+        count(inputs, "cached_tokens") if inputs else 0,
+        count(outputs, "reasoning_tokens") if outputs else 0,
+        None if cost is None else str(cost),
+        (count(inputs, "cache_write_tokens") or count(inputs, "cache_creation_tokens")) if inputs else 0,
+        seconds,
+        "seconds" if seconds else "",
+        usage.get("estimated") is True,
+        None if units is None else thousandths(units),
     )
 
 
@@ -71,9 +71,8 @@ def thousandths(value: Any) -> int | None:
     return round(value * 1000) if is_number else None
 
 
-def _seconds(usage: dict[str, Any]) -> int:
+def _seconds(seconds: Any) -> int:
     """Give the seconds of sound that some transcriptions are counted in, begun ones as whole."""
-    seconds = usage.get("seconds")
     if not isinstance(seconds, int | float) or not 0 < seconds < _MOST_SECONDS:
         return 0
     return math.ceil(seconds)

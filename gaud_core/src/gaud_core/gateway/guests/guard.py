@@ -163,7 +163,7 @@ class _Guarding(Visit):
     __slots__ = ("guard", "lasting")
 
     def __init__(self, guard: Guard, method: str, *, lasting: bool = False) -> None:
-        super().__init__(guard.tasks, method)
+        self.tasks, self.method, self.over = guard.tasks, method, False
         self.guard = guard
         self.lasting = lasting
 

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from typing import Literal
 
 import attrs
+from msgspec import Struct
 
 from gaud_core.errors import Unavailable
 
@@ -97,8 +98,7 @@ class CircuitBreaker:
         )
 
 
-@attrs.define
-class Permit:
+class Permit(Struct):
     """Leave for one call; give the outcome back exactly once (a second time is ignored)."""
 
     breaker: CircuitBreaker

@@ -9,10 +9,11 @@ import time
 from collections import deque
 from collections.abc import Iterable, Mapping
 from contextlib import suppress
-from typing import Any, Literal, Self
+from typing import Any, Literal
 from weakref import WeakSet
 
 import attrs
+from msgspec import Struct
 
 from gaud_core.errors import ApiError, ProviderError, Unavailable, UpstreamTimeout, brief, one_line, with_hint
 from gaud_core.gateway.guests.guard import Guard
@@ -206,7 +207,7 @@ class Instance:
         return self._leases
 
     def lease(self) -> Lease:
-        """Take it for a call, with `async with`: meanwhile it is not stopped for other settings' sake.
+        """Take it for a call, with `with`: meanwhile it is not stopped for other settings' sake.
 
         Await nothing between finding an instance and this, so that it cannot be replaced in between.
         """
@@ -269,17 +270,15 @@ class Instance:
         return f"The provider `{self.name}` is still starting."
 
 
-@attrs.frozen(eq=False)
-class Lease:
+class Lease(Struct, frozen=True, eq=False):
     """One call's hold of an instance."""
 
     instance: Instance
 
-    async def __aenter__(self) -> Self:
+    def __enter__(self) -> None:
         self.instance.take()
-        return self
 
-    async def __aexit__(self, *raised: object) -> None:
+    def __exit__(self, *raised: object) -> None:
         self.instance.give_back()
 
 

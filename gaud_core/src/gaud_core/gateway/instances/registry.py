@@ -11,10 +11,10 @@ from contextlib import suppress
 from fnmatch import fnmatchcase
 
 import attrs
+from msgspec import Struct
 
 from gaud_core.bridge import reached_from
 from gaud_core.errors import ModelNotFound
-from gaud_core.frozen import frozen
 from gaud_core.gateway.instances.instance import Instance
 from gaud_core.provider import Model
 
@@ -29,8 +29,7 @@ MayUse = Callable[[str, str], bool]
 _WORD = re.compile(r"[a-z0-9][a-z0-9_-]{0,30}")
 
 
-@frozen
-class Route:
+class Route(Struct, frozen=True):
     """Where a call goes, the model's name there, and why: `prefix`, `listed`, `pattern` or `maker`."""
 
     instance: Instance
