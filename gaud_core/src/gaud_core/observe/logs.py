@@ -9,15 +9,15 @@ import sys
 import time
 from collections.abc import Iterable, Iterator, Mapping
 from functools import lru_cache
-from typing import Any
+from typing import Any, TextIO
 
 from gaud_core.settings import MASK
 
 __all__ = ["CallRecord", "change_logging", "mask_too", "set_up_logging"]
 
 _UNPRINTABLE = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]")
-_UNQUOTED = re.compile("[!#-<>-~]+")
-_NUMBERS = (int, float)
+_PLAIN = bytes(set(range(32, 127)) - {ord('"')})
+_BOOLS = ("false", "true")
 _MOST_SECRETS = 1000
 _SHORTEST_SECRET = 6  # masking shorter ones would tear holes into ordinary words
 
@@ -32,11 +32,16 @@ class CallRecord(logging.LogRecord):
     """
 
     def __init__(self, name: str, level: int, fields: Mapping[str, Any]) -> None:
-        self.__dict__.update(_BLANK)
-        self.name, self.levelno, self.levelname = name, level, logging.getLevelName(level)
-        self.created = time.time()
-        self.msecs = self.created % 1 * 1000
-        self.fields = fields
+        created = time.time()
+        self.__dict__ = {
+            **_BLANK,
+            "name": name,
+            "levelno": level,
+            "levelname": logging.getLevelName(level),
+            "created": created,
+            "msecs": created % 1 * 1000,
+            "fields": fields,
+        }
 
 
 class _Formatter(logging.Formatter):
@@ -61,13 +66,7 @@ class _Formatter(logging.Formatter):
 class _Text(_Formatter):
     def line(self, record: logging.LogRecord) -> str:
         fields: dict[str, Any] = getattr(record, "fields", {})
-        pairs = "".join(
-            [
-                f" {name}={value if type(value) in _NUMBERS else _quoted(value)}"
-                for name, value in fields.items()
-                if value is not None
-            ]
-        )
+        pairs = _pairs(fields)
         message = _one_line(record.getMessage())
         return f"{_utc(record)} {record.levelname:<7} {record.name}: {message}{pairs}{self._trace(record)}"
 
@@ -84,19 +83,31 @@ class _JSON(_Formatter):
         return json.dumps(line, ensure_ascii=False, default=str)
 
 
-class _NotBroken(logging.Filter):
-    """Drops uvicorn's traceback of an answer that was broken off on purpose: its call has its own line."""
+class _Lines(logging.StreamHandler[TextIO]):
+    """Writes each line at once.
 
-    def filter(self, record: logging.LogRecord) -> bool:
-        error = record.exc_info[1] if record.exc_info else None
-        return type(error).__name__ not in {"BrokenAnswer", "CancelledError"}
+    What uvicorn logs of an answer that was broken off on purpose is dropped: its call has its own line.
+    """
+
+    def handle(self, record: logging.LogRecord) -> bool:
+        """Take a record, or leave it."""
+        if record.exc_info and type(record.exc_info[1]).__name__ in {"BrokenAnswer", "CancelledError"}:
+            return False
+        return super().handle(record)
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """Write it; what goes wrong with that is told as logging always does."""
+        try:
+            self.stream.write(f"{self.format(record)}\n")
+            self.stream.flush()
+        except Exception:  # as in every handler: a log that cannot be written stops nothing
+            self.handleError(record)
 
 
 def set_up_logging(level: str, *, as_json: bool, secrets: Iterable[str] = ()) -> None:
     """Send all log lines of this process to standard error; `secrets` are masked wherever they turn up."""
-    handler = logging.StreamHandler(sys.stderr)
+    handler = _Lines(sys.stderr)
     handler.setFormatter((_JSON if as_json else _Text)(secrets))
-    handler.addFilter(_NotBroken())
     root = logging.getLogger()
     root.handlers[:] = [handler]
     root.setLevel(level.upper())
@@ -142,10 +153,19 @@ def _one_line(text: str) -> str:
     return _UNPRINTABLE.sub(lambda found: repr(found[0])[1:-1], text) if not text.isprintable() else text
 
 
+def _pairs(fields: Mapping[str, Any]) -> str:
+    """Give the fields as they stand in a line; most need no quotes, which a look at all together tells."""
+    known = {name: value for name, value in fields.items() if value is not None}
+    pairs = "".join(
+        [f" {name}={_BOOLS[value] if type(value) is bool else value}" for name, value in known.items()]
+    )
+    is_plain = pairs.isascii() and not pairs.encode().translate(None, _PLAIN)
+    is_told = pairs.count(" ") == pairs.count("=") == len(known)  # none is within a value
+    if is_plain and is_told and "= " not in pairs and not pairs.endswith("="):
+        return pairs
+    return "".join([f" {name}={_quoted(value)}" for name, value in known.items()])
+
+
 def _quoted(value: object) -> str:
-    if value is True or value is False:
-        return "true" if value else "false"
-    text = str(value)
-    if _UNQUOTED.fullmatch(text):
-        return text
+    text = _BOOLS[value] if isinstance(value, bool) else str(value)
     return text if text and text.isprintable() and not set(text) & set(' "=') else json.dumps(text)
