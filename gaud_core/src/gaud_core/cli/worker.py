@@ -24,7 +24,6 @@ if TYPE_CHECKING:
 
 __all__ = ["Refusable", "make_server", "run", "serve_as_worker", "server_settings", "signals_end_well"]
 
-_YOUNG_OBJECTS = 25_000  # many more than all calls at a time have
 _KEEP_ALIVE_SECS = 75  # longer than the pools of clients and proxies, so that they close first
 
 
@@ -108,12 +107,11 @@ def _after_startup(server: uvicorn.Server, listener: Callable[[], None]) -> None
 def spare_the_collector() -> None:
     """Let the garbage collector look at what calls leave, and no more at all that was there before them.
 
-    Hardly anything of a call is in a cycle. With the usual thresholds it went through the whole of Gaud again
-    and again: a twelfth of the CPU time, and stops of many milliseconds.
+    Hardly anything of a call is in a cycle. It went through the whole of Gaud again and again: a twelfth of the
+    CPU time, and stops of many milliseconds.
     """
     gc.collect()
     gc.freeze()
-    gc.set_threshold(_YOUNG_OBJECTS, 20, 20)
 
 
 @contextmanager
