@@ -68,8 +68,8 @@ def _gaud() -> None:
 def main() -> None:
     """Run the command line; mistakes in the configuration end with exit code 2.
 
-    Hardly anything that a start or a call makes is garbage in a cycle. With the usual thresholds the collector
-    goes through the whole of it again and again, a fifth of the time of a start.
+    Hardly anything that a start or a call makes is garbage in a cycle. With the usual thresholds the
+    collector goes through the whole of it again and again, a fifth of the time of a start.
     """
     gc.set_threshold(_YOUNG_OBJECTS, 20, 20)
     for stream in (sys.stdout, sys.stderr):
