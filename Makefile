@@ -98,6 +98,7 @@ clean: ## Remove the environments and everything that tools left behind
 	$(call step,Preparing .venv,$(bin)/python -m pip install -c constraints.txt pip)
 	$(call step,Installing Gaud and its tools into .venv,$(bin)/python -m pip install -c constraints.txt \
 	  --build-constraint constraints.txt -e "./gaud_core[testing]" -e ./gaud_provider_copilot -e ./gaud_provider_kiro -e ./gaud_provider_litellm --group dev)
+	@$(bin)/python -m compileall -q gaud_*/src  # as pip compiles what is not editable
 	@touch $@
 
 .bench-peers/installed: benchmarks/portkey.json

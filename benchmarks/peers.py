@@ -136,12 +136,18 @@ def _gaud(folder: Path, upstream: int, port: int, workers: int) -> tuple[Sequenc
 
 
 def start_of_gaud(folder: Path, upstream: int) -> tuple[float, float]:
-    """Start it once; give the seconds until its first answer, and the megabytes that it holds then."""
+    """Start it once; give the seconds until its first answer, and the megabytes that it holds a little later.
+
+    Its modules are compiled by the first start, as pip compiles them; in a checkout nobody may have done it.
+    """
     port = _free_port()
     command, env = _gaud(folder, upstream, port, 1)
+    env = {**env, "PYTHONPYCACHEPREFIX": str(folder / "compiled"), "PYTHONDONTWRITEBYTECODE": ""}
     begun = time.perf_counter()
     with _running(command, port, "/health", env, folder / "start.log", pause=0.005) as pid:
-        return time.perf_counter() - begun, Peer("Gaud", pid, port).resident_mb()
+        taken = time.perf_counter() - begun
+        time.sleep(1)  # its list of models, and with it the client that asks for them
+        return taken, Peer("Gaud", pid, port).resident_mb()
 
 
 @contextlib.contextmanager

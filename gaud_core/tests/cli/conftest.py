@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import gc
 import logging
 import os
 import re
@@ -100,7 +101,7 @@ def gaud(
     """Run a command in this process: `gaud("check", "--config", path, GAUD_X="1")`."""
     monkeypatch.syspath_prepend(str(plugins))
     root, known = logging.getLogger(), set(sys.modules)
-    handlers, level = root.handlers[:], root.level
+    handlers, level, thresholds = root.handlers[:], root.level, gc.get_threshold()
 
     def run(*words: str, **variables: str) -> Ran:
         monkeypatch.setattr(os, "environ", {**environ, **variables})
@@ -115,6 +116,7 @@ def gaud(
         return Ran(code if isinstance(code, int) else int(code is not None), out, err)
 
     yield run
+    gc.set_threshold(*thresholds)
     root.handlers[:] = handlers
     root.setLevel(level)
     for name in {"gaud_acme_test"} & (set(sys.modules) - known):

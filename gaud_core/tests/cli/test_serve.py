@@ -7,6 +7,8 @@ import resource
 import signal
 import socket
 import sqlite3
+import subprocess
+import sys
 import time
 import urllib.request
 from collections.abc import Callable, Iterator
@@ -234,3 +236,39 @@ def test_broken_settings_class_of_a_plugin(serve: Callable[..., Serving], plugin
     _ready(serving)
     code, err = serving.stop(signal.SIGTERM)
     assert (code, "Traceback" in err) == (0, False)
+
+
+NOT_AT_A_START = {
+    "alembic": "only an upgrade of the database needs it",
+    "httpx": "only a provider that asks its upstream needs it",
+    "jinja2": "only the dashboard needs it",
+    "tomlkit": "only a change of the file needs it",
+    "gaud_core.admin.operations": "the admin API is loaded when it is asked",
+    "gaud_core.admin.openapi": "the same",
+    "gaud_core.ui.site": "the dashboard is loaded when somebody looks",
+    "gaud_core.ledger.usage": "only reports need it",
+    "gaud_core.bridge.chat.request": "only a call that is translated needs it",
+    "gaud_core.cli.fleet": "only several workers need it",
+    "gaud_core.testing": "only authors of providers need it",
+}
+
+
+def test_a_start_loads_what_it_needs(environ: dict[str, str], tmp_path: Path) -> None:
+    """Up to the first answer; each module of these would make every start slower."""
+    code = (
+        "import atexit, sys\natexit.register(lambda: print(*sys.modules))\n"
+        "from gaud_core.cli import main\nsys.argv = ['gaud', 'serve', '--port', '0']\nmain()"
+    )
+    started = subprocess.Popen(
+        [sys.executable, "-u", "-c", code],
+        env={**environ, "GAUD_DATA_DIR": str(tmp_path)},
+        cwd=tmp_path,
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+    assert started.stdout is not None
+    _ready(Serving(started, started.stdout.readline()))
+    started.send_signal(signal.SIGTERM)
+    loaded = set(started.communicate(timeout=10)[0].splitlines()[-1].split())
+    assert {"gaud_core.app", "sqlalchemy"} <= loaded
+    assert {name for name in NOT_AT_A_START if name in loaded} == set()

@@ -15,7 +15,6 @@ import click
 
 from gaud_core._version import __version__
 from gaud_core.cli.common import Setup, config_option, read_setup, secrets_of
-from gaud_core.cli.fleet import Fleet, Ready, sockets_for
 from gaud_core.cli.worker import make_server, run, serve_as_worker, signals_end_well
 from gaud_core.config import env_prefix, in_force, network_problem
 from gaud_core.errors import ConfigError, GaudError, Problem
@@ -24,6 +23,7 @@ from gaud_core.observe.logs import mask_too, set_up_logging
 from gaud_core.settings import OptionInfo, describe
 
 if TYPE_CHECKING:
+    from gaud_core.cli.fleet import Ready
     from gaud_core.store import Store
 
 __all__ = ["command"]
@@ -81,6 +81,7 @@ def _serve_together(
     """Serve in several processes; this one only looks after them."""
     import gaud_core.app
     import gaud_core.gateway.http_protocol  # noqa: F401  imported once, before the workers are forked
+    from gaud_core.cli.fleet import Fleet, sockets_for
     from gaud_core.observe.metrics import Board, Meter
 
     server = setup.config.server

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import gc
 import logging
 import signal
@@ -24,7 +25,7 @@ if TYPE_CHECKING:
 
 __all__ = ["Refusable", "make_server", "run", "serve_as_worker", "server_settings", "signals_end_well"]
 
-_YOUNG_OBJECTS = 25_000  # many more than all calls at a time have
+_SETTLED_SECS = 5.0  # by then the providers have been asked for their models, and what that imports is there
 _KEEP_ALIVE_SECS = 75  # longer than the pools of clients and proxies, so that they close first
 
 
@@ -39,7 +40,7 @@ def make_server(setup: Setup, store: Store, meter: Meter | None = None) -> tuple
     settings = server_settings(app, setup.config.server)
     inner.state.gateway.changed.append(lambda changed: _take_limits(changed.server, settings))
     server = uvicorn.Server(settings)
-    _after_startup(server, spare_the_collector)
+    _after_startup(server, _spare_the_collector_soon)
     return app, server
 
 
@@ -105,15 +106,18 @@ def _after_startup(server: uvicorn.Server, listener: Callable[[], None]) -> None
     server.startup = startup  # type: ignore[method-assign]
 
 
+def _spare_the_collector_soon() -> None:
+    asyncio.get_running_loop().call_later(_SETTLED_SECS, spare_the_collector)
+
+
 def spare_the_collector() -> None:
     """Let the garbage collector look at what calls leave, and no more at all that was there before them.
 
-    Hardly anything of a call is in a cycle. With the usual thresholds it went through the whole of Gaud again
-    and again: a twelfth of the CPU time, and stops of many milliseconds.
+    Hardly anything of a call is in a cycle. It went through the whole of Gaud again and again: a twelfth of
+    the CPU time, and stops of many milliseconds.
     """
-    gc.collect()
+    gc.collect(0)  # in what is older there is hardly any garbage, and looking takes 50 ms
     gc.freeze()
-    gc.set_threshold(_YOUNG_OBJECTS, 20, 20)
 
 
 @contextmanager

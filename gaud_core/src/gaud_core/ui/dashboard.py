@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import MutableMapping
 from typing import TYPE_CHECKING, Any
 
@@ -10,6 +9,7 @@ import attrs
 
 from gaud_core.gateway.delivery import Send
 from gaud_core.gateway.gateway import Gateway
+from gaud_core.gateway.later import Later
 from gaud_core.gateway.presence import Receive
 from gaud_core.store import Store
 
@@ -23,19 +23,19 @@ __all__ = ["Dashboard"]
 
 @attrs.define(eq=False)
 class Dashboard:
-    """Serves everything below `/ui`; a gateway that is only called pays for no page."""
+    """Serves everything below `/ui`."""
 
     gateway: Gateway
     store: Store
     _site: Site | None = None
-    _router: Router | None = None
-    _loading: asyncio.Lock = attrs.field(factory=asyncio.Lock)
+    _pages: Later = attrs.field(init=False)
+
+    def __attrs_post_init__(self) -> None:
+        self._pages = Later(self._load)
 
     async def __call__(self, scope: MutableMapping[str, Any], receive: Receive, send: Send) -> None:
-        """Serve one request; the first one waits for the import, the calls beside it do not."""
-        async with self._loading:
-            router = self._router if self._router is not None else await asyncio.to_thread(self._load)
-        await router({**scope, "path_params": {}}, receive, send)
+        """Serve one request."""
+        await self._pages(scope, receive, send)
 
     async def stop(self) -> None:
         """End what pages have begun."""
@@ -49,5 +49,4 @@ class Dashboard:
         from gaud_core.ui.site import Site
 
         self._site = Site(self.gateway, self.store)
-        self._router = Router(ui_routes(self._site), redirect_slashes=False)
-        return self._router
+        return Router(ui_routes(self._site), redirect_slashes=False)

@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator
 from importlib import metadata
 from importlib.metadata import EntryPoint
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -230,10 +231,47 @@ def test_the_distribution_of_that_name_comes_first(
     install("twin", "raise BaseException('imported')", distribution="a-first")
     install("twin", GOOD.format(cls="P", name="twin"), distribution="gaud-provider-twin")
     found = sorted(metadata.distributions(), key=lambda dist: str(dist.name), reverse=backwards)
-    monkeypatch.setattr("gaud_core.gateway.guests.plugins.metadata.distributions", lambda: iter(found))
+
+    def distributions(name: str = "") -> Iterator[metadata.Distribution]:
+        return (dist for dist in found if not name or dist.name == name)
+
+    monkeypatch.setattr("gaud_core.gateway.guests.plugins.metadata.distributions", distributions)
     usable, twin = discover({"GAUD_PLUGINS": "twin"})
     assert (usable.distribution, twin.distribution) == ("gaud-provider-twin", "a-first")
     assert twin.reason == "the distribution `gaud-provider-twin` has a provider of this name already"
+
+
+def test_an_older_copy_is_no_provider(
+    install: Install, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Of a distribution that is on the path twice the first copy counts, also where it has no provider."""
+    for folder, points in (("new", ""), ("old", "[gaud.providers.v1]\nold = plugin_old_test:P\n")):
+        info = tmp_path / folder / "gaud_twice-1.5.dist-info"
+        info.mkdir(parents=True)
+        (info / "METADATA").write_text("Metadata-Version: 2.1\nName: gaud-twice\nVersion: 1.5\n")
+        (info / "entry_points.txt").write_text(points)
+    monkeypatch.syspath_prepend(str(tmp_path / "old"))
+    assert _found("old")["old"].distribution == "gaud-twice"
+    monkeypatch.syspath_prepend(str(tmp_path / "new"))
+    assert _found("old")["old"].stage == "not installed"
+
+
+def test_only_providers_have_their_metadata_parsed(install: Install, monkeypatch: pytest.MonkeyPatch) -> None:
+    """That of all installed distributions took a tenth of the start; their entry points say who is one."""
+    install("good", GOOD.format(cls="P", name="good"))
+    install("other", "", group="console_scripts")
+    parsed: list[str] = []
+    whole: Any = vars(metadata.Distribution)["metadata"]
+
+    def counted(dist: metadata.Distribution) -> Any:
+        found = whole.fget(dist)
+        parsed.append(found["Name"])
+        return found
+
+    monkeypatch.setattr(metadata.Distribution, "metadata", property(counted))
+    assert _found("good")["good"].stage == "installed"
+    assert "gaud-good" in parsed
+    assert "gaud-other" not in parsed
 
 
 def test_plugin_of_another_contract_keeps_no_name(install: Install) -> None:

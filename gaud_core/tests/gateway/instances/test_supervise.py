@@ -87,11 +87,15 @@ class Sleeper:
         await self.until_asleep()
 
 
+async def _nothing() -> None:
+    """There is nothing to prepare."""
+
+
 @contextlib.asynccontextmanager
 async def _supervised(script: Script) -> AsyncIterator[tuple[Instance, Sleeper]]:
     instance = instance_of(type("Scripted", (Upstreamed,), {"script": script, "label": "Acme"}))
     sleeper, started = Sleeper(), asyncio.Event()
-    task = asyncio.create_task(supervise(instance, sleeper, started))
+    task = asyncio.create_task(supervise(instance, sleeper, started, _nothing))
     try:
         await sleeper.until_asleep()
         assert started.is_set()
@@ -158,6 +162,37 @@ async def test_crash_is_a_failure_like_any(caplog: pytest.LogCaptureFixture) -> 
     assert "failed with Mishap" in caplog.text
 
 
+async def test_the_client_is_made_before_the_first_question() -> None:
+    """Its import must not fall into the first question, which the event loop would wait for."""
+    script, sleeper, started = Script(), Sleeper(), asyncio.Event()
+    seen: list[tuple[bool, int, int]] = []
+
+    async def prepare() -> None:
+        seen.append((started.is_set(), script.asked, script.health_asked))
+
+    instance = instance_of(type("Scripted", (Upstreamed,), {"script": script}))
+    task = asyncio.create_task(supervise(instance, sleeper, started, prepare))
+    await sleeper.until_asleep()
+    task.cancel()
+    await asyncio.gather(task, return_exceptions=True)
+    assert seen == [(True, 0, 0)]
+
+
+async def test_who_asks_nothing_needs_no_client() -> None:
+    """A provider that knows its models by itself does not pay for an HTTP client."""
+    sleeper, started = Sleeper(), asyncio.Event()
+
+    async def prepare() -> None:
+        raise AssertionError("prepared for nothing")
+
+    task = asyncio.create_task(supervise(instance_of(Guest), sleeper, started, prepare))
+    await sleeper.until_asleep()
+    task.cancel()
+    [ended] = await asyncio.gather(task, return_exceptions=True)
+    assert isinstance(ended, asyncio.CancelledError)
+    assert sleeper.slept == [300.0]
+
+
 async def test_broken_start_is_not_supervised() -> None:
     """A provider that did not start is not asked for anything."""
 
@@ -166,7 +201,7 @@ async def test_broken_start_is_not_supervised() -> None:
 
     script, started = Script(), asyncio.Event()
     instance = instance_of(type("Broken", (Upstreamed,), {"script": script, "start": start}))
-    await supervise(instance, asyncio.sleep, started)
+    await supervise(instance, asyncio.sleep, started, _nothing)
     assert started.is_set()
     assert (script.asked, script.health_asked) == (0, 0)
 

@@ -39,6 +39,12 @@ class Guard:
     conduct: Conduct = attrs.field(factory=Conduct)
     tasks: Tasks = attrs.field(factory=WeakKeyDictionary)
 
+    @property
+    def asks(self) -> bool:
+        """Whether the provider has a way of its own to ask for models or for the health."""
+        cls = type(self.provider)
+        return cls.models is not Provider.models or cls.health is not Provider.health
+
     async def start(self) -> None:
         """Start the provider."""
         with _Guarding(self, "start", lasting=True):

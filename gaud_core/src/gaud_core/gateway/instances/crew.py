@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
+import threading
 import time
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
@@ -37,15 +39,22 @@ class Connections:
 
     upstream: Upstream
     _http: Any = None
+    _making: threading.Lock = attrs.field(factory=threading.Lock)
 
     def http(self) -> httpx.AsyncClient:
         """Make the client for logins and discovery."""
-        if self._http is None:
-            import httpx  # here, because it costs 0.1 s of the start and most calls never need it
+        with self._making:
+            if self._http is None:
+                import httpx  # here, because it costs 0.1 s of the start and most calls never need it
 
-            self._http = httpx.AsyncClient(timeout=10.0, headers={"user-agent": f"gaud/{__version__}"})
-        client: httpx.AsyncClient = self._http
-        return client
+                self._http = httpx.AsyncClient(timeout=10.0, headers={"user-agent": f"gaud/{__version__}"})
+            client: httpx.AsyncClient = self._http
+            return client
+
+    async def prepare(self) -> None:
+        """Make that client in a thread, so that the first answers of a start do not wait for its import."""
+        with contextlib.suppress(Exception):  # whoever asks for it then is told
+            await asyncio.to_thread(self.http)
 
     async def aclose(self) -> None:
         """Close both clients."""
@@ -67,7 +76,7 @@ class Post:
     def start(self, sleep: Sleep) -> None:
         """Begin to start it."""
         if self._keeper is None:
-            work = supervise(self.instance, sleep, self._ready)
+            work = supervise(self.instance, sleep, self._ready, self.connections.prepare)
             self._keeper = asyncio.create_task(work, name=self.instance.name)
 
     async def ready(self) -> None:

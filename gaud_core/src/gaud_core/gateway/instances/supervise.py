@@ -24,11 +24,18 @@ Sleep = Callable[[float], Awaitable[None]]
 log = logging.getLogger("gaud.providers")
 
 
-async def supervise(instance: Instance, sleep: Sleep, started: asyncio.Event) -> None:
-    """Start an instance and keep what is known of it fresh, until cancelled."""
+async def supervise(
+    instance: Instance, sleep: Sleep, started: asyncio.Event, prepare: Callable[[], Awaitable[None]]
+) -> None:
+    """Start an instance and keep what is known of it fresh, until cancelled.
+
+    `prepare` makes ready what it asks its upstream with, if it asks anything.
+    """
     await instance.start()
     started.set()
     if instance.stage == "serving":
+        if instance.guard.asks:
+            await prepare()
         await asyncio.gather(_keep_models_fresh(instance, sleep), _keep_health_fresh(instance, sleep))
 
 

@@ -205,7 +205,7 @@ class Road:
         return self._known_of(self.gateway.plugins)
 
     def _known_of(self, found: Sequence[Plugin]) -> Plugins:
-        """Look through the installed distributions once for each set of providers: that takes 0.1 s."""
+        """Look through the installed distributions once for each set of providers."""
         if self._known is None or self._known[0] is not found:
             self._known = found, settings_of(found, self.gateway.environ)
         return self._known[1]

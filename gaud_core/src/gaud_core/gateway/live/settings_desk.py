@@ -27,6 +27,7 @@ from gaud_core.config import (
     why_not_writable,
 )
 from gaud_core.errors import BadRequest, ConfigError, Problem
+from gaud_core.gateway.guests.plugins import schemas_of
 from gaud_core.gateway.live.muster import Muster, WorkerState
 from gaud_core.gateway.live.road import Done, Origin, Road
 
@@ -105,7 +106,7 @@ class SettingsDesk:
     def list_settings(self) -> Sequence[Setting]:
         """List every setting of the core and of each installed provider, in the order of a settings page."""
         current = self.gateway.current
-        schemas, flags = self.road.plugins().schemas, current.said.flags
+        schemas, flags = schemas_of(self.gateway.plugins), current.said.flags
         listed = list_settings(current.said, current.config, schemas, self.gateway.environ)
         return [_held_by_flag(one) if one.key in flags else one for one in listed]
 
