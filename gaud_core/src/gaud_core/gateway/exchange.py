@@ -51,7 +51,7 @@ class Exchange(Struct):
 
     def elapsed_ms(self) -> float:
         """Milliseconds since the request came."""
-        return round((time.perf_counter() - self.begun) * 1000, 1)
+        return (time.perf_counter() - self.begun) * 1000
 
     def server_timing(self) -> bytes | None:
         """Give the laps and the whole so far as the value of `Server-Timing` (W3C), in milliseconds.
@@ -61,8 +61,7 @@ class Exchange(Struct):
         took = self._took
         if "auth" not in took:
             return None
-        total = (time.perf_counter() - self.begun) * 1000
-        return _pattern((*took, "total")) % (*took.values(), total)
+        return _pattern((*took, "total")) % (*took.values(), self.elapsed_ms())
 
 
 @lru_cache(maxsize=64)

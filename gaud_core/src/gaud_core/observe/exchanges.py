@@ -156,4 +156,4 @@ def _log_line(scope: Scope, exchange: Exchange, millis: float) -> None:
             "path": scope["path"],
             "status": exchange.status,
         }
-        log.handle(CallRecord(log.name, level, {**head, "ms": millis, **exchange.fields}))
+        log.handle(CallRecord(log.name, level, {**head, "ms": round(millis, 1), **exchange.fields}))
