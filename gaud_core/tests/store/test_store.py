@@ -161,7 +161,8 @@ def test_processes_that_start_at_once_migrate_once(tmp_path: Path) -> None:
             stack.enter_context(subprocess.Popen(command, stdin=pipe, stdout=pipe, text=True))
             for _ in range(6)
         ]
-        stack.callback(lambda: [process.kill() for process in started])
+        for process in started:
+            stack.callback(process.kill)
         assert _say(started) == ["ready"] * 6  # all of them are past their imports when the lines come
         for trial in range(4):
             path = tmp_path / str(trial) / "gaud.db"
