@@ -19,6 +19,8 @@ bin := .venv/bin
 metadata := pyproject.toml gaud_core/pyproject.toml $(wildcard gaud_provider_*/pyproject.toml)
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 export PIP_NO_INPUT := 1
+# Whatever the machine is set up for, Python keeps what it has compiled: else each process compiles all of it anew.
+export PYTHONDONTWRITEBYTECODE :=
 
 # $(call step,words,command): one line with the time it took; the command's output only if it fails.
 define step

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import socket
+import ssl
 import threading
 import time
 from collections.abc import Iterator
@@ -11,6 +12,8 @@ from typing import Any
 
 import uvicorn
 
+NO_TLS = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+"""For clients: to load the certificates of the world takes each of them longer than most tests take."""
 _START_SECS = 20.0
 _STOP_SECS = 10.0
 _OPTIONS: dict[str, Any] = {

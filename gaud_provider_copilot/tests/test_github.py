@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import ssl
 import uuid
 from collections.abc import Iterator
 from typing import Any
@@ -16,6 +17,8 @@ from gaud_core.testing import ScriptedUpstream
 from .answering import MODELS, model
 from .github import CLIENT_ID, GRANT, PREMIUM, ScriptedGitHub
 
+_NO_TLS = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+"""To load the certificates of the world for each client takes longer than a test."""
 USERS = [{"role": "user", "content": "Hi"}]
 IMAGE = {"type": "image_url", "image_url": {"url": "data:image/png;base64,iVBORw0KGgo="}}
 
@@ -69,7 +72,7 @@ def editor() -> Iterator[Editor]:
     with ScriptedUpstream.in_thread() as upstream:
         github = ScriptedGitHub()
         github.install(upstream)
-        with httpx.Client(base_url=upstream.url, trust_env=False, timeout=5) as http:
+        with httpx.Client(base_url=upstream.url, trust_env=False, timeout=5, verify=_NO_TLS) as http:
             client = Editor(http, github)
             github.clock = lambda: client.now
             yield client

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import ssl
 from collections.abc import Iterator, Mapping
 from typing import Any
 
@@ -15,6 +16,8 @@ from gaud_core.testing import ScriptedUpstream
 
 from .kiro import MODELS, PROFILE, ScriptedKiro
 
+_NO_TLS = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+"""To load the certificates of the world for each client takes longer than a test."""
 REQUEST: Mapping[str, Any] = {
     "conversationState": {
         "conversationId": "c",
@@ -62,7 +65,7 @@ def client() -> Iterator[Client]:
     kiro = ScriptedKiro(clock=lambda: now[0])
     with ScriptedUpstream.in_thread() as upstream:
         kiro.install(upstream)
-        with httpx.Client(base_url=upstream.url, trust_env=False) as http:
+        with httpx.Client(base_url=upstream.url, trust_env=False, verify=_NO_TLS) as http:
             yield Client(http, kiro, kiro.issue()["access_token"], now)
 
 

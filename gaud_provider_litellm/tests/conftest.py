@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import ssl
 from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 from typing import Any
@@ -12,6 +13,9 @@ import pytest
 
 from gaud_core import Context, Reply, UpstreamRequest
 from gaud_provider_litellm import LiteLLM, LiteLLMSettings
+
+_NO_TLS = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+"""To load the certificates of the world for each client takes longer than a test."""
 
 
 @pytest.fixture
@@ -27,7 +31,7 @@ async def _sends_nothing(request: UpstreamRequest) -> Reply:
 @pytest.fixture
 async def make(tmp_path: Path) -> AsyncIterator[Callable[..., LiteLLM]]:
     """Make a provider from settings; `name` is its instance's, `send` stands for the gateway's client."""
-    async with httpx.AsyncClient(trust_env=False) as client:
+    async with httpx.AsyncClient(trust_env=False, verify=_NO_TLS) as client:
 
         def make(name: str = "litellm", send: Any = _sends_nothing, **settings: Any) -> LiteLLM:
             given = {"url": "http://litellm.test:4000", "api_key": "sk-test-master"} | settings

@@ -19,8 +19,8 @@ pytestmark = pytest.mark.skipif(
     sys.platform != "linux", reason="it reads /proc and limits processes by prlimit"
 )
 
-_ENDS: Final = {"kinds": {"kill at an answer's end": 1}, "per_fault": 12.0}
-_KILLS: Final = {"kinds": {"kill": 1}}
+_ENDS: Final = {"kinds": {"kill at an answer's end": 1}, "per_fault": 12.0, "per_round": 90}
+_KILLS: Final = {"kinds": {"kill": 1}, "per_round": 120}
 _CALM: Final[dict[str, Any]] = {"kinds": {}}
 _FEW: Final[dict[str, Any]] = {"trials": 2000, "per_round": 250, "seed": 5, "small_disk": False}
 """A run ends at the first round that finds something, which nearly always is the first."""

@@ -128,7 +128,7 @@ async def test_a_limit_of_seven_at_a_time_lets_seven_run(load: Load) -> None:
 @pytest.mark.parametrize("kind", ["restart", "kill"])
 async def test_restarts_under_load_lose_nothing(tmp_path: Path, kind: str) -> None:
     """Workers end in order or by SIGKILL under load and come back; the books are right without a hand."""
-    options = Options(300, seed=3, kinds={kind: 1}, per_fault=20, calm=1.0, small_disk=False)
+    options = Options(200, seed=3, kinds={kind: 1}, per_fault=20, calm=1.0, small_disk=False)
     result = await run(tmp_path, options)
     assert [str(finding) for finding in result.findings] == []
     assert result.faults[kind] >= 2

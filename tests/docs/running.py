@@ -6,6 +6,7 @@ import json
 import os
 import re
 import signal
+import ssl
 import subprocess
 import sys
 import time
@@ -20,6 +21,7 @@ __all__ = ["KEY", "Gaud", "Told", "command", "environment"]
 
 KEY = "sk-prx-test-key"
 """The key that the documents use."""
+_NO_TLS = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)  # to load the certificates of the world takes 50 ms
 
 _SAME = (
     (r"http://(127\.0\.0\.1|localhost):\d+|\b127\.0\.0\.1:\d+", "ADDRESS"),
@@ -44,7 +46,9 @@ class Gaud:
     folder: Path
     _process: subprocess.Popen[bytes]
     _url: str = ""
-    _client: httpx.Client = attrs.field(factory=lambda: httpx.Client(trust_env=False, timeout=30))
+    _client: httpx.Client = attrs.field(
+        factory=lambda: httpx.Client(trust_env=False, timeout=30, verify=_NO_TLS)
+    )
 
     @classmethod
     def start(cls, folder: Path, toml: str, **env: str) -> Gaud:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import http.client
 import os
 import signal
 import socket
@@ -14,7 +15,6 @@ from pathlib import Path
 from typing import Self
 
 import attrs
-import httpx
 
 GUARD = Path(__file__).with_name("guard.py")
 
@@ -100,10 +100,13 @@ class Server:
     def _answers(self, path: str) -> bool:
         if self._process.poll() is not None:
             raise RuntimeError(f"{self.name} ended with {self._process.returncode}\n{self.tail()}")
-        try:
-            return httpx.get(self.url + path, timeout=2, trust_env=False).status_code == 200
-        except httpx.HTTPError:
-            return False
+        address = self.url.removeprefix("http://")
+        with contextlib.closing(http.client.HTTPConnection(address, timeout=2)) as connection:
+            try:
+                connection.request("GET", path)
+                return connection.getresponse().status == 200
+            except (OSError, http.client.HTTPException):
+                return False
 
 
 def clean_environment(**extra: str) -> dict[str, str]:

@@ -52,8 +52,11 @@ class Environment:
 
 
 def run(command: str | Path, *arguments: str, cwd: Path, **extra: str) -> str:
-    """Run a command to its end and return its output; a failure shows all that it said."""
-    environment = os.environ | extra
+    """Run a command to its end and return its output; a failure shows all that it said.
+
+    What pip installs is compiled when it is imported, for most of it never is.
+    """
+    environment = os.environ | {"PIP_NO_COMPILE": "1"} | extra
     done = subprocess.run(
         [str(command), *arguments], cwd=cwd, env=environment, capture_output=True, text=True, check=False
     )

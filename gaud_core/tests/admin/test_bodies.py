@@ -133,7 +133,11 @@ FIELDS = [
 bodies = st.dictionaries(st.sampled_from(FIELDS) | st.text(), anything, max_size=4)
 
 
-@settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(
+    max_examples=150,
+    deadline=None,
+    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
+)
 @given(body=bodies, target=st.sampled_from(["key", "rotate", "budget", "users", "keys"]))
 def test_no_object_breaks_anything(lasting: Served, body: Any, target: str) -> None:
     """Any JSON object in any place is taken or refused with a sentence."""

@@ -21,6 +21,9 @@ from gaud_core.cli import main
 from gaud_core.config import Config, Database
 from gaud_core.store import Store, open_store
 
+_START_SECS, _STOP_SECS = 60.0, 30.0
+"""Enough for a machine that is busy with much else; nothing waits so long where all is well."""
+
 PLUGIN = '''
 from gaud_core import HTTPProvider, Model, Secret, UpstreamFailed, http_url, option, settings
 
@@ -185,7 +188,7 @@ class Serving:
     def stop(self, number: int) -> tuple[int, str]:
         """Send a signal; give the exit code and what was said on standard error."""
         self.process.send_signal(number)
-        _, err = self.process.communicate(timeout=10)
+        _, err = self.process.communicate(timeout=_STOP_SECS)
         return self.process.returncode, err
 
 
@@ -210,7 +213,7 @@ def serve(folder: Path, environ: Mapping[str, str], tmp_path: Path) -> Iterator[
             )
             stack.callback(_end, process)
             out = ""
-            watchdog = threading.Timer(10, process.kill)
+            watchdog = threading.Timer(_START_SECS, process.kill)
             watchdog.start()
             while until not in out and (line := process.stdout.readline()):  # type: ignore[union-attr]
                 out += line

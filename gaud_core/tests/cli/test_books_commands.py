@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import functools
 import json
 import signal
 import stat
@@ -18,6 +19,7 @@ import pytest
 from sqlalchemy import func, select, update
 
 from gaud_core.ledger import Ledger
+from gaud_core.ledger.writer import Writer
 from gaud_core.store import Store
 from gaud_core.store.schema import calls, spend, users, windows, workers
 
@@ -134,8 +136,12 @@ def test_nothing_to_recover(books: Run, store: Store) -> None:
         assert _count(store, workers) == 1
 
 
-def test_what_a_killed_process_has_left(shell: Run, store: Store, database: Path) -> None:
+def test_what_a_killed_process_has_left(
+    shell: Run, store: Store, database: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """While it lives nothing is touched; after SIGKILL its calls are shown, then closed, then gone."""
+    patient = functools.partial(Writer, tend_secs=3600)  # else the gateway may come before the commands
+    monkeypatch.setattr("gaud_core.ledger.ledger.Writer", patient)
     key = add_key(store, "alice")
     with gateway(store) as ledger:
         asyncio.run(_some(ledger, key))
@@ -183,33 +189,32 @@ async def _until(ledger: Ledger, key: str, done: threading.Event) -> None:
 # ---------------------------------------------------------------------------- backup
 
 
-def test_a_backup_while_a_writer_writes(shell: Run, store: Store, tmp_path: Path) -> None:
+def test_a_backup_while_a_writer_writes(shell: Run, books: Run, store: Store, tmp_path: Path) -> None:
     """Each copy is one state: its books agree, it holds what is said, and it serves as a database."""
-    key = add_key(store, "alice")
+    key, paths = add_key(store, "alice"), [tmp_path / f"copy{number}.db" for number in range(3)]
     with gateway(store) as ledger:
         done = threading.Event()
         writer = threading.Thread(target=asyncio.run, args=(_until(ledger, key, done),))
         writer.start()
         try:
-            for number in range(3):
-                path = tmp_path / f"copy{number}.db"
-                ran = shell("db", "backup", str(path))
-                assert (ran.code, ran.err) == (0, "")
-                _check_copy(shell, path, ran.out)
+            copies = {path: shell("db", "backup", str(path)) for path in paths}
         finally:
             done.set()
             writer.join()
+    for path, ran in copies.items():
+        assert (ran.code, ran.err) == (0, "")
+        _check_copy(books, path, ran.out)
 
 
-def _check_copy(shell: Run, path: Path, said: str) -> None:
+def _check_copy(books: Run, path: Path, said: str) -> None:
     assert stat.S_IMODE(path.stat().st_mode) == 0o600
     restored = {"GAUD_DATABASE_PATH": str(path)}
-    verified = shell("ledger", "verify", **restored)
+    verified = books("ledger", "verify", **restored)
     assert verified.code == 0, verified.out
     number = verified.out.split(": ")[1].split(" ")[0]
     assert said.startswith(f"{path} (")
     assert said.endswith(f" holds 1 user, 1 key and {number} calls.\n")
-    assert shell("keys", "create", "alice", **restored).code == 0
+    assert books("keys", "create", "alice", **restored).code == 0
 
 
 def test_a_backup_overwrites_nothing(books: Run, store: Store, database: Path, tmp_path: Path) -> None:

@@ -44,7 +44,7 @@ variables = st.dictionaries(
 )
 
 
-@tuned(suppress_health_check=[HealthCheck.function_scoped_fixture])
+@tuned(suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
 @given(
     table=files,
     environ=variables,

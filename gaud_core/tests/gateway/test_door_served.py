@@ -22,7 +22,11 @@ from .books import ADMIN, at, bearer, key_id, member, orphan, people, priced, ro
 from .support import Served, Starter
 from .wire import Answered, HeaderLines, Wire, head_of
 
-FUZZ = settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+FUZZ = settings(
+    max_examples=150,
+    deadline=None,
+    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
+)
 WRONG = "sk-prx-test-wrong"
 
 

@@ -11,7 +11,11 @@ from gaud_core.testing import ScriptedUpstream, chat_completion
 from .support import Served
 from .wire import Answered, chat, head_of, post, post_chunked
 
-FUZZ = settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+FUZZ = settings(
+    max_examples=150,
+    deadline=None,
+    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
+)
 
 TOKENS = st.sampled_from(
     [

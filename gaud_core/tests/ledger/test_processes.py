@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -36,46 +37,58 @@ async def client(ledger, name, settles):
             await ledger.settle(ticket, Settlement(200, 100, "priced", 4, 6))
     return passed
 
-async def main(path, name, settles):
-    ledger = open_ledger(open_store(Config(database=Database(path=Path(path)))))
+async def take_part(path, name, settles):
+    store = open_store(Config(database=Database(path=Path(path))))
+    ledger = open_ledger(store)
     print("ready", flush=True)
     sys.stdin.readline()
     print(sum(await asyncio.gather(*(client(ledger, f"{name}{n}", settles) for n in range(32)))), flush=True)
     sys.stdin.readline()
     ledger.close()
+    store.close()
+    print("left", flush=True)
 
-asyncio.run(main(sys.argv[1], sys.argv[2], sys.argv[3] == "settles"))
+while path := sys.stdin.readline().strip():
+    asyncio.run(take_part(path, sys.argv[1], sys.stdin.readline() == "settles\\n"))
 """
 
 
-def _passed(path: Path, *, settles: bool) -> int:
-    """How many of the calls of 64 clients in two processes are admitted."""
+Pair = list[subprocess.Popen[str]]
+
+
+@pytest.fixture(scope="module")
+def pair() -> Iterator[Pair]:
+    """Two processes, for one database after the other."""
     pipe = subprocess.PIPE
-    mode = "settles" if settles else "holds"
-    started = [
-        subprocess.Popen(
-            [sys.executable, "-c", CLIENTS, path, name, mode], stdin=pipe, stdout=pipe, text=True
-        )
-        for name in "ab"
-    ]
-    said: list[str] = []
-    for _ in range(2):  # both are ready before one begins, and both are done before one leaves
-        for process in started:
-            assert process.stdout is not None
-            said.append(process.stdout.readline())
-        for process in started:
-            assert process.stdin is not None
-            process.stdin.write("\n")
-            process.stdin.flush()
+    command = [sys.executable, "-c", CLIENTS]
+    started = [subprocess.Popen([*command, name], stdin=pipe, stdout=pipe, text=True) for name in "ab"]
+    yield started
     for process in started:
+        process.kill()
         process.communicate()
-    return sum(int(line) for line in said[2:])
+
+
+def _passed(pair: Pair, path: Path, *, settles: bool) -> int:
+    """How many of the calls of 64 clients in two processes are admitted."""
+    mode = "settles" if settles else "holds"
+    assert _say(pair, f"{path}\n{mode}") == ["ready"] * 2
+    passed = _say(pair, "")  # both are ready before one begins, and both are done before one leaves
+    assert _say(pair, "") == ["left"] * 2
+    return sum(int(line) for line in passed)
+
+
+def _say(pair: Pair, line: str) -> list[str]:
+    for process in pair:
+        assert process.stdin is not None
+        process.stdin.write(f"{line}\n")
+        process.stdin.flush()
+    return [process.stdout.readline().strip() for process in pair if process.stdout is not None]
 
 
 @pytest.mark.parametrize("settles", [True, False])
 @pytest.mark.parametrize("limits", [{"daily": 5_000}, {"monthly": 5_099}, {"rpm": 50}, {"tpm": 509}])
 def test_a_limit_of_fifty_lets_fifty_through(
-    store: Store, path: Path, limits: dict[str, Any], settles: bool
+    pair: Pair, store: Store, path: Path, limits: dict[str, Any], settles: bool
 ) -> None:
     """Of 320 calls of 64 clients in two processes, neither 49 nor 51."""
     for name, value in limits.items():
@@ -83,16 +96,16 @@ def test_a_limit_of_fifty_lets_fifty_through(
             budget(store, **{f"{name}_nanos": value})
         else:
             limit(store, **{name: value})
-    assert _passed(path, settles=settles) == 50
+    assert _passed(pair, path, settles=settles) == 50
     ledger = open_ledger(store)
     assert ledger.verify().clean
     ledger.close()
 
 
-def test_concurrency_holds_across_processes(store: Store, path: Path) -> None:
+def test_concurrency_holds_across_processes(pair: Pair, store: Store, path: Path) -> None:
     """Nobody lets go, so seven run."""
     limit(store, concurrency=7)
-    assert _passed(path, settles=False) == 7
+    assert _passed(pair, path, settles=False) == 7
 
 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="the trials fork")

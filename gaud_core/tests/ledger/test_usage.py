@@ -145,7 +145,11 @@ def _expected(rows: Sequence[dict[str, Any]], wanted: UsageFilter) -> list[dict[
     return sorted(found, key=lambda row: (row["admitted_at"], row["id"]), reverse=True)
 
 
-many = settings(max_examples=80, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+many = settings(
+    max_examples=80,
+    deadline=None,
+    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
+)
 
 
 @many

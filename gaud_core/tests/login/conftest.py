@@ -11,6 +11,7 @@ import pytest
 from gaud_core import DeviceFlow, PKCEFlow, TokenStore
 from gaud_core.testing import ScriptedOAuth, ScriptedUpstream
 
+from ..loopback import NO_TLS
 from .support import Time
 
 
@@ -44,7 +45,7 @@ def oauth(upstream: ScriptedUpstream, time: Time) -> ScriptedOAuth:
 @pytest.fixture
 async def http() -> AsyncIterator[httpx.AsyncClient]:
     """What `ctx.http()` gives."""
-    async with httpx.AsyncClient(trust_env=False, timeout=5) as client:
+    async with httpx.AsyncClient(trust_env=False, timeout=5, verify=NO_TLS) as client:
         yield client
 
 

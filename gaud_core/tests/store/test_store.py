@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
 import sqlite3
 import stat
 import subprocess
 import sys
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -149,31 +150,41 @@ def test_a_start_without_an_upgrade_loads_no_alembic(store: Store, path: Path, i
 
 def test_processes_that_start_at_once_migrate_once(tmp_path: Path) -> None:
     """Six processes on a new file or on an old one all start, and the schema is there once."""
-    code = f"{OPEN}input()\nopen_store(Config(database=Database(path=Path(sys.argv[1]))))\nprint('open')"
-    for trial in range(3):
-        path = tmp_path / str(trial) / "gaud.db"
-        if trial == 2:
-            _make_old(path)
+    code = f"{OPEN}print('ready', flush=True)\nfor line in sys.stdin:\n"
+    code += (
+        "    open_store(Config(database=Database(path=Path(line.strip()))))\n    print('open', flush=True)"
+    )
+    pipe = subprocess.PIPE
+    with contextlib.ExitStack() as stack:
+        command = [sys.executable, "-c", code]
         started = [
-            subprocess.Popen(
-                [sys.executable, "-c", code, path],
-                stdin=subprocess.PIPE,
-                stdout=subprocess.PIPE,
-                stderr=subprocess.PIPE,
-                text=True,
-            )
+            stack.enter_context(subprocess.Popen(command, stdin=pipe, stdout=pipe, text=True))
             for _ in range(6)
         ]
-        for process in started:  # all of them are past their imports when the line comes
-            assert process.stdin is not None
-            process.stdin.write("\n")
-            process.stdin.flush()
-        assert [process.communicate()[0].strip() for process in started] == ["open"] * 6
-        with sqlite3.connect(path) as connection:
-            assert connection.execute("SELECT version_num FROM alembic_version").fetchall() == [
-                (REVISIONS[-1],)
-            ]
-        connection.close()
+        for process in started:
+            stack.callback(process.kill)
+        assert _say(started) == ["ready"] * 6  # all of them are past their imports when the lines come
+        for trial in range(4):
+            path = tmp_path / str(trial) / "gaud.db"
+            if trial == 3:
+                _make_old(path)
+            assert _say(started, path) == ["open"] * 6
+            _check_migrated_once(path)
+
+
+def _say(processes: Sequence[subprocess.Popen[str]], path: Path | None = None) -> list[str]:
+    """Tell all of them a path, and give what they say."""
+    for process in processes if path else ():
+        assert process.stdin is not None
+        process.stdin.write(f"{path}\n")
+        process.stdin.flush()
+    return [process.stdout.readline().strip() for process in processes if process.stdout is not None]
+
+
+def _check_migrated_once(path: Path) -> None:
+    with contextlib.closing(sqlite3.connect(path)) as connection:
+        versions = connection.execute("SELECT version_num FROM alembic_version").fetchall()
+    assert versions == [(REVISIONS[-1],)]
 
 
 COUNTERS = {"spend": ("user_1", "2026-11", 5, 4, 3), "windows": ("key_1", 1_800_000_000, 2, 1)}

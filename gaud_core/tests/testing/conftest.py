@@ -13,6 +13,8 @@ from gaud_core.testing import (
     ScriptedUpstream,
 )
 
+from ..loopback import NO_TLS
+
 Talk = Callable[[bytes], Awaitable[bytes]]
 
 
@@ -32,7 +34,7 @@ async def upstream() -> AsyncIterator[ScriptedUpstream]:
 @pytest.fixture
 async def client(upstream: ScriptedUpstream) -> AsyncIterator[httpx.AsyncClient]:
     """An honest HTTP client for it."""
-    async with httpx.AsyncClient(base_url=upstream.url, timeout=5, trust_env=False) as http:
+    async with httpx.AsyncClient(base_url=upstream.url, timeout=5, trust_env=False, verify=NO_TLS) as http:
         yield http
 
 

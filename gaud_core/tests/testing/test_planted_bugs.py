@@ -47,7 +47,8 @@ def outcomes(tmp_path_factory: pytest.TempPathFactory) -> Outcomes:
     folder = tmp_path_factory.mktemp("planted")
     (folder / "pytest.ini").write_text("[pytest]\naddopts = --strict-markers\n")
     command = [sys.executable, "-m", "pytest", "-q", "-p", "gaud_core_pytest", "-p", "no:cacheprovider"]
-    command += ["-c", str(folder / "pytest.ini"), "--rootdir", str(FOLDER), str(FOLDER / "planted_cases.py")]
+    command += ["-c", str(folder / "pytest.ini"), "--rootdir", str(FOLDER), "--confcutdir", str(FOLDER)]
+    command.append(str(FOLDER / "planted_cases.py"))
     started = [
         subprocess.Popen(
             [*command, f"--junitxml={folder / str(part)}.xml"],

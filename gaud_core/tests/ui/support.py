@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import re
-import ssl
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -22,11 +21,9 @@ from gaud_core.gateway.guests.plugins import Plugin
 from gaud_core.store import Store
 
 from ..clock import Clock
-from ..loopback import on_loopback
+from ..loopback import NO_TLS, on_loopback
 
 ADMIN = "sk-prx-test-administrator"
-_NO_TLS = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
-"""Loading the certificates of the world for each client takes longer than a test."""
 _TOKEN = re.compile(r'name="csrf" value="([^"]+)"')
 
 
@@ -83,7 +80,7 @@ class House:
 
     def nobody(self) -> Visitor:
         """Somebody without a session."""
-        client = httpx.Client(base_url=self.url, timeout=20, trust_env=False, verify=_NO_TLS)
+        client = httpx.Client(base_url=self.url, timeout=20, trust_env=False, verify=NO_TLS)
         return Visitor(self.stack.enter_context(client))
 
     def visitor(self, key: str = ADMIN) -> Visitor:

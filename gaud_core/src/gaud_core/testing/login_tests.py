@@ -33,6 +33,7 @@ from .chat import chat_completion
 from .kit import Kit, since
 from .login_world import Person, Time, World
 from .oauth import ScriptedOAuth
+from .served import NO_TLS
 from .upstream import ScriptedUpstream, Seen
 
 __all__ = ["LoginProviderTests"]
@@ -264,15 +265,19 @@ class LoginProviderTests(Kit):
 
         asyncio.run(within())
 
+    @staticmethod
+    def _client() -> httpx.AsyncClient:
+        return httpx.AsyncClient(trust_env=False, timeout=5, verify=NO_TLS)
+
     @contextlib.asynccontextmanager
     async def _world(self, folder: Path) -> AsyncIterator[World]:
         time, sends = Time(), Upstream("work")
-        async with ScriptedUpstream() as upstream, httpx.AsyncClient(trust_env=False, timeout=5) as http:
+        async with ScriptedUpstream() as upstream, self._client() as http:
             oauth = self.token_server(upstream, time)
             upstream.default = self._guarded(oauth)
             provider = self._provider(folder, upstream.url, sends, http)
             provider.clock, provider.sleep = time, time.sleep
-            async with httpx.AsyncClient(trust_env=False, timeout=5) as browser:
+            async with self._client() as browser:
                 person = Person(browser, oauth.approve)
                 try:
                     yield World(provider, oauth, upstream, person)

@@ -252,7 +252,7 @@ def test_aclose_runs_to_its_end(serve: Starter, caplog: pytest.LogCaptureFixture
     with serve(type("Closing", (Guest,), {"does": staticmethod(send)})).wire() as wire:
         wire.send(post(chat("guest:m", stream=True)))
         assert wire.answer().body == HELLO + DONE
-        eventually(lambda: _fields(caplog))
+        eventually(lambda: closed and _fields(caplog))
     assert closed == [True]
     fields = _fields(caplog)
     assert fields[0]["status"] == 200

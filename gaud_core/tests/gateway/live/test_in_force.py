@@ -20,7 +20,7 @@ from gaud_core.observe.logs import set_up_logging
 from gaud_core.settings import describe
 from gaud_core.testing import ScriptedUpstream, Signal, chat_stream
 
-from ...loopback import on_loopback
+from ...loopback import NO_TLS, on_loopback
 from .support import PLUGIN, TOY, Toy, ToySettings
 
 KEY = "sk-prx-test-key"
@@ -68,7 +68,7 @@ def gaud(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[httpx.Clie
     app = create_app(load_config(path, environ, settings_of(PLUGINS, environ).schemas), plugins=PLUGINS)
     with (
         on_loopback(app) as port,
-        httpx.Client(base_url=f"http://127.0.0.1:{port}", headers=HEADERS) as client,
+        httpx.Client(base_url=f"http://127.0.0.1:{port}", headers=HEADERS, verify=NO_TLS) as client,
     ):
         yield client
 
@@ -98,7 +98,7 @@ def test_each_reader_has_the_new_values(gaud: httpx.Client) -> None:
     assert _call(gaud).json() == "http://b"
     assert [model["id"] for model in gaud.get("/v1/models").json()["data"]] == ["toy:one"]
 
-    anybody = httpx.Client(base_url=gaud.base_url)
+    anybody = httpx.Client(base_url=gaud.base_url, verify=NO_TLS)
     assert anybody.get("/v1/models").status_code == 401
     _set(gaud, auth__enabled="false")
     assert anybody.get("/v1/models").status_code == 200
@@ -169,7 +169,7 @@ def test_health_says_where_the_configuration_stands(gaud: httpx.Client) -> None:
     known = gaud.get("/health").json()
     assert known["status"] == "degraded"
     assert "this is not TOML" in known["config"]["problems"][0]
-    unknown = httpx.get(f"{gaud.base_url}/health").json()
+    unknown = httpx.get(f"{gaud.base_url}/health", verify=NO_TLS).json()
     assert unknown["config"]["problems"] == 1
     assert "file" not in unknown["config"]
     app_file.write_text(good)
