@@ -21,7 +21,8 @@ from pathlib import Path
 import attrs
 
 from benchmarks import peers, report
-from benchmarks.calls import make_key, serving
+from benchmarks.calls import serving
+from benchmarks.people import make_key
 from benchmarks.results import Results, Seen
 from benchmarks.wire import Load, Target, drive_for
 

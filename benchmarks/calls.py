@@ -23,12 +23,9 @@ from pathlib import Path
 
 import attrs
 
+from benchmarks.people import make_key
 from benchmarks.wire import Load, Target, drive
-from gaud_core.access import Budget, KeyLimits, People
-from gaud_core.config import Config, Data
-from gaud_core.store import open_store
 
-PLENTY = 2**40
 _TICKS = os.sysconf("SC_CLK_TCK")
 CASES = (("whole, 1 connection", False, 1), ("whole, 32", False, 32), ("whole, 256", False, 256))
 STREAMS = (("100 chunks, 1 connection", True, 1), ("100 chunks, 32", True, 32))
@@ -62,17 +59,6 @@ def serving(name: str, *command: str, key: str = "none", **env: str) -> Iterator
             yield Serving(name, process, int(line.rpartition(":")[2]), key)
         finally:
             process.terminate()
-
-
-def make_key(folder: Path) -> str:
-    """Make a user with a budget and a key with every limit."""
-    store = open_store(Config(data=Data(dir=folder)))
-    people = People(store)
-    user = people.create_user("bench", actor="bench")
-    people.set_budget(user.id, Budget(PLENTY, PLENTY), actor="bench")
-    _, key = people.create_key(user.id, limits=KeyLimits(("*",), PLENTY, PLENTY, PLENTY), actor="bench")
-    store.close()
-    return key
 
 
 async def measure(server: Serving, stream: bool, connections: int, calls: int) -> tuple[float, Load]:

@@ -19,30 +19,14 @@ from pathlib import Path
 import attrs
 
 from benchmarks import peers
-from benchmarks.calls import PLENTY, serving
+from benchmarks.calls import serving
+from benchmarks.people import make_keys
 from benchmarks.wire import Target, drive_each
-from gaud_core.access import Budget, KeyLimits, People
-from gaud_core.config import Config, Data
-from gaud_core.store import open_store
 
 _STEP = 10_000
 _CONNECTIONS = 32
 _WARM = 100_000
 """After so many calls every cache is as full as it will be."""
-
-
-def make_keys(folder: Path, users: int, each: int) -> list[str]:
-    """Make users with budgets, and keys with every limit."""
-    store = open_store(Config(data=Data(dir=folder)))
-    people = People(store)
-    keys = []
-    for number in range(users):
-        user = people.create_user(f"bench-{number}", actor="bench")
-        people.set_budget(user.id, Budget(PLENTY, PLENTY), actor="bench")
-        limits = KeyLimits(("*",), PLENTY, PLENTY, PLENTY)
-        keys += [people.create_key(user.id, limits=limits, actor="bench")[1] for _ in range(each)]
-    store.close()
-    return keys
 
 
 def mixed(port: int, keys: Sequence[str]) -> Iterator[Target]:

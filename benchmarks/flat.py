@@ -17,19 +17,18 @@ import random
 import statistics
 import tempfile
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from pathlib import Path
 
 import attrs
 from sqlalchemy import insert
 
 from benchmarks import peers
-from benchmarks.calls import PLENTY, make_key, serving
+from benchmarks.calls import serving
+from benchmarks.people import make_key, make_keys, opened
 from benchmarks.wire import Target, drive_each
-from gaud_core.access.values import digest_of, new_key
-from gaud_core.config import Config, Data
-from gaud_core.store import Store, new_id, open_store
-from gaud_core.store.schema import budgets, calls, keys, users
+from gaud_core.store import new_id
+from gaud_core.store.schema import calls
 
 _MANY_KEYS, _MANY_ROWS, _MANY_MODELS = 100_000, 1_000_000, 5_000
 _AT_ONCE = 10_000
@@ -53,44 +52,10 @@ class Side:
         return (self.gaud.cpu_ms() - before) / len(load.millis)
 
 
-def _opened(folder: Path) -> Store:
-    folder.mkdir(exist_ok=True)
-    return open_store(Config(data=Data(dir=folder)))
-
-
-def add_keys(folder: Path, count: int) -> Sequence[str]:
-    """Make so many users with a budget and a key with every limit each; gives the keys."""
-    now, texts = time.time_ns() // 1_000_000, [new_key() for _ in range(count)]
-    people = [
-        {"id": new_id("user", now), "name": f"bench-{i}", "role": "member", "created_at": now}
-        for i in range(count)
-    ]
-    limits = {"models": '["*"]', "rpm": PLENTY, "tpm": PLENTY, "concurrency": PLENTY}
-    held = [
-        {
-            "id": new_id("key", now),
-            "user_id": user["id"],
-            "digest": digest_of(text),
-            "prefix": text[:11],
-            "label": "",
-            "created_at": now,
-            **limits,
-        }
-        for user, text in zip(people, texts, strict=True)
-    ]
-    budgeted = [{"user_id": u["id"], "daily_nanos": PLENTY, "monthly_nanos": PLENTY} for u in people]
-    store = _opened(folder)
-    for table, rows in ((users, people), (budgets, budgeted), (keys, held)):
-        with store.writing() as connection:
-            connection.execute(insert(table), rows)
-    store.close()
-    return texts
-
-
 def add_rows(folder: Path, count: int) -> None:
     """Write settled calls of the last thirty days into the books, of a user who makes no more."""
     begin = time.time_ns() // 1_000_000 - 30 * _DAY_MS
-    store = _opened(folder)
+    store = opened(folder)
     for first in range(0, count, _AT_ONCE):
         rows = [
             _row(begin + number * 30 * _DAY_MS // count)
@@ -129,7 +94,7 @@ def _row(when: int) -> dict[str, object]:
 @contextlib.contextmanager
 def keyed(folder: Path, upstream: int, count: int) -> Iterator[Side]:
     """A Gaud whose calls come from so many keys, one after another in any order."""
-    texts = add_keys(folder, count)
+    texts = make_keys(folder, count)
     with peers.gaud(folder, upstream, texts[0]) as gaud:
         chance = random.Random(7)  # noqa: S311  the same order every time
         targets = (Target.chat(gaud.port, chance.choice(texts), stream=False) for _ in itertools.count())

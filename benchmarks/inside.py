@@ -19,7 +19,7 @@ from pathlib import Path
 
 import uvicorn
 
-from benchmarks.calls import make_key
+from benchmarks.people import make_key
 from benchmarks.wire import Target, Upstream, drive
 from gaud_core.app import create_app
 from gaud_core.cli.worker import server_settings

@@ -1,6 +1,6 @@
 """What the books cost: CPU of the whole process per admitted and settled call.
 
-    python benchmarks/ledger.py [--calls 20000] [--callers 1 32] [--keys 8]
+    python -m benchmarks.ledger [--calls 20000] [--callers 1 32] [--keys 8]
 
 Everything is on: rpm, tpm and concurrency of the key, daily and monthly budget of the user. Also printed is
 the time that one caller waits for the pair, in the middle and at the 99th percentile.
@@ -10,35 +10,15 @@ from __future__ import annotations
 
 import argparse
 import asyncio
-import json
 import statistics
 import tempfile
 import time
 from pathlib import Path
 
-from sqlalchemy import insert
-
+from benchmarks.people import add_people
 from gaud_core.config import Config, Database
 from gaud_core.ledger import Admission, Ledger, Settlement, Worst, open_ledger
-from gaud_core.store import Store, open_store
-from gaud_core.store.schema import budgets, keys, users
-
-PLENTY = 10**15
-
-
-def fill(store: Store, count: int) -> None:
-    """Make users with one key each and with every limit set."""
-    made = {"prefix": "sk-prx-", "label": "", "models": json.dumps(["gpt-*"]), "created_at": 0}
-    limits = {"rpm": PLENTY, "tpm": PLENTY, "concurrency": PLENTY}
-    with store.writing() as connection:
-        for number in range(count):
-            user = f"user_{number}"
-            connection.execute(insert(users).values(id=user, name=user, role="member", created_at=0))
-            digest = str(number).encode()
-            connection.execute(
-                insert(keys).values(id=f"key_{number}", user_id=user, digest=digest, **made, **limits)
-            )
-            connection.execute(insert(budgets).values(user_id=user, daily_nanos=PLENTY, monthly_nanos=PLENTY))
+from gaud_core.store import open_store
 
 
 async def caller(ledger: Ledger, name: str, key: str, calls: int, waits: list[float]) -> None:
@@ -65,13 +45,13 @@ async def caller(ledger: Ledger, name: str, key: str, calls: int, waits: list[fl
 async def measure(path: Path, callers: int, calls: int, key_count: int) -> str:
     """Run one load and describe it."""
     store = open_store(Config(database=Database(path=path)))
-    fill(store, key_count)
+    made = add_people(store, key_count)
     ledger = open_ledger(store)
     waits: list[float] = []
     each = calls // callers
     cpu, wall = time.process_time(), time.perf_counter()
     await asyncio.gather(
-        *(caller(ledger, f"c{n}", f"key_{n % key_count}", each, waits) for n in range(callers))
+        *(caller(ledger, f"c{n}", made[n % key_count].id, each, waits) for n in range(callers))
     )
     cpu, wall = time.process_time() - cpu, time.perf_counter() - wall
     report = ledger.verify()

@@ -22,8 +22,9 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks import peers
-from benchmarks.calls import make_key, serving
-from benchmarks.ledger import caller, fill
+from benchmarks.calls import serving
+from benchmarks.ledger import caller
+from benchmarks.people import add_people, make_key
 from benchmarks.wire import Target, drive_for
 from gaud_core.config import Config, Database
 from gaud_core.ledger import open_ledger
@@ -58,7 +59,7 @@ def gateways(rounds: int, seconds: float) -> None:
             print(f"| {count} | {rate:.0f} | {rate / one:.2f} | {gaud.resident_mb():.0f} |", flush=True)
 
 
-def _book(path: Path, number: int, ready: Any, done: Any) -> None:
+def _book(path: Path, number: int, keys: Sequence[str], ready: Any, done: Any) -> None:
     """Admit and settle as fast as it goes, in a process of its own."""
 
     async def work() -> None:
@@ -69,7 +70,7 @@ def _book(path: Path, number: int, ready: Any, done: Any) -> None:
         each = _PAIRS // _CALLERS
         begun = time.perf_counter()
         await asyncio.gather(
-            *(caller(ledger, f"p{number}-{n}", f"key_{n % _KEYS}", each, waits) for n in range(_CALLERS))
+            *(caller(ledger, f"p{number}-{n}", keys[n % len(keys)], each, waits) for n in range(_CALLERS))
         )
         done.put((time.perf_counter() - begun, sorted(waits)))
         await asyncio.to_thread(ledger.close)
@@ -83,12 +84,12 @@ def books(processes: int) -> tuple[float, float]:
     with tempfile.TemporaryDirectory() as name:
         path = Path(name) / "gaud.db"
         store = open_store(Config(database=Database(path=path)))
-        fill(store, _KEYS)
+        keys = [made.id for made in add_people(store, _KEYS)]
         store.close()
         spawn = multiprocessing.get_context("spawn")
         ready, done = spawn.Barrier(processes), spawn.Queue()
         started = [
-            spawn.Process(target=_book, args=(path, number, ready, done)) for number in range(processes)
+            spawn.Process(target=_book, args=(path, number, keys, ready, done)) for number in range(processes)
         ]
         for process in started:
             process.start()
