@@ -8,19 +8,16 @@ from msgspec.structs import replace
 from gaud_core.access import Identity
 from gaud_core.bridge import Bridge
 from gaud_core.call import Body, Call
-from gaud_core.gateway.booking import CLIENT_LEFT
 from gaud_core.gateway.bridging import across, asks_strictly, bridge_for, name_dropped
-from gaud_core.gateway.delivery import Send
 from gaud_core.gateway.dialects import DIALECTS, Dialect, Passthrough
-from gaud_core.gateway.dispatch import Scope, Trip, client_of, dispatch
+from gaud_core.gateway.dispatch import Scope, Trip
+from gaud_core.gateway.endpoint import Endpoint
 from gaud_core.gateway.exchange import Exchange
-from gaud_core.gateway.gateway import Gateway
 from gaud_core.gateway.headers import client_headers, query_of
 from gaud_core.gateway.instances.natives import not_served
 from gaud_core.gateway.instances.registry import Route
-from gaud_core.gateway.intake import read_body
 from gaud_core.gateway.objects.whereabouts import Whereabouts
-from gaud_core.gateway.presence import ClientLeft, Receive
+from gaud_core.gateway.presence import Receive
 
 __all__ = ["SHOWN_MODEL", "CallRoute"]
 
@@ -28,31 +25,17 @@ SHOWN_MODEL = 200
 
 
 @attrs.frozen
-class CallRoute:
+class CallRoute(Endpoint):
     """An ASGI endpoint that serves one endpoint of the OpenAI API: parse, route, book, send, relay."""
 
-    gateway: Gateway
     endpoint: str
     dialect: Dialect = attrs.field(
         default=attrs.Factory(lambda self: DIALECTS.get(self.endpoint) or Passthrough(), takes_self=True)
     )
 
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Serve one call; an ApiError is answered by whoever stands around."""
-        exchange: Exchange = scope["gaud.exchange"]
-        try:
-            trip = await self._prepare(scope, receive, exchange)
-            await dispatch(self.gateway, trip, exchange, client_of(scope, receive, send))
-        except ClientLeft:
-            exchange.status = CLIENT_LEFT
-
-    async def _prepare(self, scope: Scope, receive: Receive, exchange: Exchange) -> Trip:
+    async def prepare(self, scope: Scope, receive: Receive, exchange: Exchange) -> Trip:
         """Read the request and find its upstream."""
-        gateway, endpoint = self.gateway, self.endpoint
-        identity = await gateway.door.identify(scope)
-        exchange.lap("auth")
-        raw = await read_body(scope["headers"], receive, gateway.config.server.max_body_bytes)
-        exchange.lap("queue")
+        identity, raw = await self.enter(scope, receive, exchange)
         body = Body.parse(raw)
         route = await self._route(body, identity)
         # from here on nothing is awaited until the instance is leased: it could be replaced in between
@@ -61,7 +44,7 @@ class CallRoute:
             "model": body.model[:SHOWN_MODEL],
             "stream": body.stream,
         }
-        bridge = bridge_for(endpoint, route.instance.serves(route.model))
+        bridge = bridge_for(self.endpoint, route.instance.serves(route.model))
         if bridge is None:
             trip = self._native(scope, exchange, identity, body, route)
         else:

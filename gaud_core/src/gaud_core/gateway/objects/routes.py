@@ -12,20 +12,17 @@ import attrs
 from gaud_core.access import Identity
 from gaud_core.call import Body, Call
 from gaud_core.errors import MethodNotAllowed, NotAllowed, NotFound
-from gaud_core.gateway.booking import CLIENT_LEFT
-from gaud_core.gateway.delivery import Send
 from gaud_core.gateway.dialects import Dialect
 from gaud_core.gateway.dialects.objects import Batches, Content, Objects
 from gaud_core.gateway.dialects.responses import Responses
-from gaud_core.gateway.dispatch import Scope, Trip, client_of, dispatch
+from gaud_core.gateway.dispatch import Scope, Trip
+from gaud_core.gateway.endpoint import Endpoint
 from gaud_core.gateway.exchange import Exchange
-from gaud_core.gateway.gateway import Gateway
 from gaud_core.gateway.headers import client_headers, query_of
 from gaud_core.gateway.instances.instance import Instance
-from gaud_core.gateway.intake import read_body
 from gaud_core.gateway.objects.lists import only_own
 from gaud_core.gateway.objects.whereabouts import PROVIDER_HEADER, Whereabouts
-from gaud_core.gateway.presence import ClientLeft, Receive
+from gaud_core.gateway.presence import Receive
 from gaud_core.ledger import Worst
 
 __all__ = ["OBJECT_ROUTES", "ObjectRoute", "Operation"]
@@ -62,33 +59,21 @@ OBJECT_ROUTES = (
 
 
 @attrs.frozen
-class ObjectRoute:
+class ObjectRoute(Endpoint):
     """An ASGI endpoint that finds the upstream by an id that Gaud remembers, or by `x-gaud-provider`."""
 
-    gateway: Gateway
     operation: Operation
 
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Serve one call; an ApiError is answered by whoever stands around."""
-        exchange: Exchange = scope["gaud.exchange"]
-        try:
-            trip = await self._prepare(scope, receive, exchange)
-            await dispatch(self.gateway, trip, exchange, client_of(scope, receive, send))
-        except ClientLeft:
-            exchange.status = CLIENT_LEFT
-
-    async def _prepare(self, scope: Scope, receive: Receive, exchange: Exchange) -> Trip:
-        operation, gateway = self.operation, self.gateway
+    async def prepare(self, scope: Scope, receive: Receive, exchange: Exchange) -> Trip:
+        """Read the request and find the upstream of what it asks for."""
+        operation = self.operation
         if scope["method"] not in operation.methods:  # HEAD, which comes with GET
             raise MethodNotAllowed(f"/v1/{operation.path} does not take {scope['method']}.")
-        identity = await gateway.door.identify(scope)
-        exchange.lap("auth")
-        raw = await read_body(scope["headers"], receive, gateway.config.server.max_body_bytes)
-        exchange.lap("queue")
+        identity, raw = await self.enter(scope, receive, exchange)
         query = query_of(scope["query_string"])
         is_stream = "stream=true" in query.lower().split("&")
         headers = client_headers(scope["headers"], stream=is_stream or operation.is_list)
-        whereabouts = Whereabouts(gateway, identity)
+        whereabouts = Whereabouts(self.gateway, identity)
         body = attrs.evolve(Body.without_model(raw), stream=is_stream)
         wanted = _id(scope) or _input_file(operation, body, identity)
         instance, own = await self._instance(whereabouts, wanted, headers)
