@@ -17,7 +17,7 @@ import pytest
 from gaud_core.testing import Answer, ScriptedUpstream, Signal
 
 from .gaud_server import KEY, Starter, provider_toml
-from .processes import clean_environment, free_port
+from .processes import clean_environment, free_port, until
 
 FIRST_CHUNK = b'data: {"choices":[{"index":0,"delta":{"content":"a"}}]}\n\n'
 NOT_LITELLM = "http://127.0.0.1:9"
@@ -61,21 +61,24 @@ def test_first_answer_within_a_second(tmp_path: Path) -> None:
     assert best < max(1.0, 4 * (time.perf_counter() - began))
 
 
+def answers(port: int) -> bool:
+    """Whether anybody answers there."""
+    with closing(http.client.HTTPConnection("127.0.0.1", port, timeout=5)) as connection:
+        try:
+            connection.request("GET", "/health")
+            return connection.getresponse().status == 200
+        except ConnectionError:
+            return False
+
+
 def seconds_to_first_answer(folder: Path) -> float:
     """How long one start takes; the provider it is configured with is down."""
     port = free_port()
     began = time.perf_counter()
     process = serve(folder, provider_toml(NOT_LITELLM), port=port)
     try:
-        while time.perf_counter() - began < 20:
-            with closing(http.client.HTTPConnection("127.0.0.1", port, timeout=5)) as connection:
-                try:
-                    connection.request("GET", "/health")
-                    assert connection.getresponse().status == 200
-                    return time.perf_counter() - began
-                except ConnectionError:
-                    time.sleep(0.002)
-        raise AssertionError("it never answered")
+        until(lambda: answers(port), "its first answer", 20, 0.002)
+        return time.perf_counter() - began
     finally:
         process.send_signal(signal.SIGINT)
         ended(process)
@@ -84,9 +87,10 @@ def seconds_to_first_answer(folder: Path) -> float:
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_a_signal_ends_it_well(tmp_path: Path, number: signal.Signals) -> None:
     """Ctrl-C and SIGTERM both end it with exit code 0 and without a traceback."""
-    process = serve(tmp_path)
+    port = free_port()
+    process = serve(tmp_path, port=port)
     said_until(process, "start Gaud again")
-    time.sleep(0.3)  # the handlers are set a moment after the last line of the greeting
+    until(lambda: answers(port), "an answer: its signal handlers are set by then")
     process.send_signal(number)
     code, said = ended(process)
     assert (code, "stopped" in said, "Traceback" in said) == (0, True, False)

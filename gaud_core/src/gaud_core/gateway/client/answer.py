@@ -108,11 +108,12 @@ class Answer:
         try:
             await waiter
         except BaseException:  # the reader is cancelled, and nobody else reads this
-            self._source.abort()
+            await self.aclose()
             raise
         finally:
             self._waiter = None
-            self._source.watch(_NEVER)
+            if not self.complete:  # else the connection carries another call by now, which has its own time
+                self._source.watch(_NEVER)
 
 
 _NEVER = float("inf")

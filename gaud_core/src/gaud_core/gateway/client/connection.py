@@ -210,6 +210,7 @@ class Connection(asyncio.Protocol):
     def _complete(self, answer: Answer) -> None:
         answer.complete = True
         self._answer = None
+        self._deadline = _NEVER
 
     def _finish(self) -> None:
         """Keep the connection if it can carry another request; one that still sends this one cannot."""
