@@ -116,7 +116,7 @@ def all_servers(options: argparse.Namespace) -> Iterator[tuple[list[peers.Peer],
         upstream = stack.enter_context(serving("upstream", "benchmarks.wire"))
         direct = peers.Peer("direct", upstream.process.pid, upstream.port)
         found, missing = [direct], []
-        found.append(stack.enter_context(peers.echo(folder)))
+        found.append(stack.enter_context(peers.echo()))
         starts: list[tuple[str, str, Callable[[], peers.Started]]] = [
             ("nginx", options.nginx, lambda: peers.nginx(folder, upstream.port)),
             ("Gaud", sys.executable, lambda: peers.gaud(folder, upstream.port, key)),

@@ -151,19 +151,21 @@ def start_of_gaud(folder: Path, upstream: int) -> tuple[float, float]:
 
 
 @contextlib.contextmanager
-def gaud(folder: Path, upstream: int, key: str, workers: int = 1) -> Iterator[Peer]:
-    """Gaud with auth, limits, budget and ledger on."""
+def gaud(
+    folder: Path, upstream: int, key: str, workers: int = 1, under: Sequence[str] = ()
+) -> Iterator[Peer]:
+    """Gaud with auth, limits, budget and ledger on; `under` is a command that runs it, such as valgrind's."""
     port = _free_port()
     command, env = _gaud(folder, upstream, port, workers)
-    with _running(command, port, "/health", env, folder / "gaud.log") as pid:
+    with _running([*under, *command], port, "/health", env, folder / "gaud.log") as pid:
         time.sleep(1)  # its list of models, and with it their prices
         yield Peer("Gaud", pid, port, key, "litellm:m")
 
 
 @contextlib.contextmanager
-def echo(folder: Path) -> Iterator[Peer]:
+def echo(under: Sequence[str] = ()) -> Iterator[Peer]:
     """A Starlette that answers with the body."""
-    command = [sys.executable, "-m", "benchmarks.floor", "echo"]
+    command = [*under, sys.executable, "-m", "benchmarks.floor", "echo"]
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
         try:
             assert process.stdout is not None
