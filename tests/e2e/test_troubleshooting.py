@@ -252,8 +252,10 @@ def test_refusals_in_streams_do_not_trip(start_gaud: Starter, upstream: Scripted
 
 def test_leaving_clients_do_not_trip(start_gaud: Starter, upstream: ScriptedUpstream) -> None:
     """Clients that lose patience say nothing about the upstream."""
-    upstream.reset(Answer.stalled())
+    upstream.add(chat_completion())
     gaud = start_gaud(provider_toml(upstream.url, discover_models=False))
+    assert gaud.chat("litellm:x").status_code == 200  # the first call waits for a start that is under way
+    upstream.reset(Answer.stalled())
     for number in (1, 2, 3):
         with pytest.raises(httpx.ReadTimeout):
             gaud.chat("litellm:x", timeout=0.3)

@@ -218,6 +218,7 @@ def serve(folder: Path, environ: Mapping[str, str], tmp_path: Path) -> Iterator[
             while until not in out and (line := process.stdout.readline()):  # type: ignore[union-attr]
                 out += line
             watchdog.cancel()
+            assert until in out, f"gaud serve ended: {out}{process.communicate()[1]}"
             return Serving(process, out)
 
         yield start

@@ -115,9 +115,10 @@ def test_no_other_test_fails_for_a_bug(bugs: Any, outcomes: Outcomes) -> None:
     """A failure leads to its cause: what else may fail with a bug is listed, with the reason."""
     others = {}
     for bug in bugs.BUGS:
-        more = failed(outcomes[bug.kit.__name__]).keys() - {bug.found_by, *bug.also}
+        told = failed(outcomes[bug.kit.__name__])
+        more = told.keys() - {bug.found_by, *bug.also}
         if more and bugs.ANY not in bug.also:
-            others[bug.provider.__name__] = sorted(more)
+            others[bug.provider.__name__] = {name: told[name] for name in sorted(more)}
     assert others == {}
 
 
