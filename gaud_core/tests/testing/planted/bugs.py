@@ -59,7 +59,11 @@ BUGS = (
     Planted(CallsHome, "test_import_does_nothing"),
     Planted(http.NeedsItsUpstreamToStart, "test_start_does_not_need_the_upstream"),
     Planted(http.NamesModelsWithPrefix, "test_models_are_named_without_prefix"),
-    Planted(http.AsksForModelsAtTheWrongPlace, "test_models_come_without_a_crash"),
+    Planted(
+        http.AsksForModelsAtTheWrongPlace,
+        "test_models_come_without_a_crash",
+        {ANY: "Gaud asks it again after some seconds, and where it asks that counts as a call"},
+    ),
     Planted(http.TrustsTheListOfModels, "test_models_and_health_survive_a_broken_upstream"),
     Planted(http.SpendsTokensOnHealth, "test_models_and_health_spend_nothing"),
     Planted(http.CannotExplain, "test_explain_never_fails"),
