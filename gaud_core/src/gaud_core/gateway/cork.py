@@ -3,11 +3,16 @@
 from __future__ import annotations
 
 import asyncio
-from typing import Any
 
 __all__ = ["Cork"]
 
 _PASSED_AT_ONCE = 64 * 1024
+_AS_THEY_ARE = (
+    *("abort", "get_extra_info", "get_protocol", "get_write_buffer_limits", "get_write_buffer_size"),
+    *("is_closing", "is_reading", "pause_reading", "resume_reading", "set_protocol"),
+    "set_write_buffer_limits",
+)
+"""The transport's own methods: with `__getattr__` every look at a Cork would take a detour."""
 
 
 class Cork:
@@ -17,20 +22,15 @@ class Cork:
     that the transport can tell that its client is slow.
     """
 
-    __slots__ = ("_held", "_loop", "_size", "_transport")
+    __slots__ = ("_held", "_loop", "_size", "_transport", *_AS_THEY_ARE)
 
     def __init__(self, transport: asyncio.Transport, loop: asyncio.AbstractEventLoop) -> None:
         self._transport = transport
         self._loop = loop
         self._held: list[bytes] = []
         self._size = 0
-
-    def __getattr__(self, name: str) -> Any:
-        return getattr(self._transport, name)
-
-    def is_closing(self) -> bool:
-        """Whether it is closed or about to be; asked for each answer."""
-        return self._transport.is_closing()
+        for name in _AS_THEY_ARE:
+            setattr(self, name, getattr(transport, name))
 
     def write(self, data: bytes) -> None:
         """Write now or in a moment."""

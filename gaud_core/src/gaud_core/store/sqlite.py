@@ -33,7 +33,9 @@ READS = "gaud_reads"
 """The execution option of a connection that only reads: its transaction is a snapshot and never waits."""
 
 _BUSY_SECS = 5.0
-_CACHE_KB = 4000  # of each connection; the system keeps the whole file in memory anyway
+# The system keeps the whole file in memory anyway. What the connection that books holds is filled within
+# some thousand calls; a larger cache of the others would go on growing for a million.
+_CACHE_KB, _BOOKING_CACHE_KB = 500, 4000
 _LONGEST_LOG = 8000
 """Pages of the log after which writers are held up until it is carried over, so that it begins anew."""
 
@@ -115,6 +117,7 @@ class HastyConnection:
         self._driver: sqlite3.Connection = driver.dbapi_connection
         self._driver.execute("PRAGMA busy_timeout=0")
         self._driver.execute("PRAGMA wal_autocheckpoint=0")
+        self._driver.execute(f"PRAGMA cache_size=-{_BOOKING_CACHE_KB}")
 
     def write(self, work: Callable[[Connection], T]) -> T | None:
         """Work in one write transaction; None if somebody else holds the lock.
