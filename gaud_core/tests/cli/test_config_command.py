@@ -104,6 +104,13 @@ def _health(port: int) -> Any:
         return json.load(answer)
 
 
+def _seen(serving: Serving, folder: Path) -> str:
+    """What there is of a gateway, for a failure that should say why."""
+    files = {str(path): path.read_text() for path in (folder / "data").rglob("workers/*")}
+    ended = serving.process.poll()
+    return f"{ended=} {files} {serving.out} {serving.stop(signal.SIGTERM) if ended is None else ''}"
+
+
 def test_a_running_gateway_follows(
     gaud: Run, file: Path, folder: Path, plugins: Path, serve: Callable[..., Serving]
 ) -> None:
@@ -111,7 +118,7 @@ def test_a_running_gateway_follows(
     data = {"GAUD_DATA_DIR": str(folder / "data"), "GAUD_PLUGINS": "", "GAUD_AUTH_BOOTSTRAP_KEY": KEY}
     serving = serve("--config", str(file), **data)
     ran = gaud("config", "apply", "next.toml", **data)
-    assert ran.out.splitlines()[-1] == "1 worker of the gateway runs on it."
+    assert ran.out.splitlines()[-1] == "1 worker of the gateway runs on it.", _seen(serving, folder)
     assert gaud("config", "history", **data).out.splitlines()[1].split()[0] == "2"
 
     _install(plugins, "late", PLUGIN)
