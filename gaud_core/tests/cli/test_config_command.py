@@ -112,25 +112,25 @@ def _seen(serving: Serving, folder: Path) -> str:
 
 
 def test_a_running_gateway_follows(
-    gaud: Run, file: Path, folder: Path, plugins: Path, serve: Callable[..., Serving]
+    shell: Run, file: Path, folder: Path, plugins: Path, serve: Callable[..., Serving]
 ) -> None:
     """`apply` tells it, a provider that was installed meanwhile is found, what cannot start is undone."""
     data = {"GAUD_DATA_DIR": str(folder / "data"), "GAUD_PLUGINS": "", "GAUD_AUTH_BOOTSTRAP_KEY": KEY}
     serving = serve("--config", str(file), **data)
-    ran = gaud("config", "apply", "next.toml", **data)
+    ran = shell("config", "apply", "next.toml", **data)
     assert ran.out.splitlines()[-1] == "1 worker of the gateway runs on it.", _seen(serving, folder)
-    assert gaud("config", "history", **data).out.splitlines()[1].split()[0] == "2"
+    assert shell("config", "history", **data).out.splitlines()[1].split()[0] == "2"
 
     _install(plugins, "late", PLUGIN)
     file.write_text(NEXT + "\n[providers.late]\nurl = 'http://late.example'\n")
-    ran = gaud("config", "apply", **data)
+    ran = shell("config", "apply", **data)
     assert "starts: late" in ran.out
     assert {one["name"] for one in _health(serving.port)["providers"]} == {"acme", "late"}
 
     _install(plugins, "sick", PLUGIN + "\n    async def start(self):\n        raise RuntimeError('no')\n")
     before = file.read_text()
     (folder / "sick.toml").write_text(before + "\n[providers.sick]\nurl = 'http://sick.example'\n")
-    ran = gaud("config", "apply", "sick.toml", **data)
+    ran = shell("config", "apply", "sick.toml", **data)
     assert ran.code == 1
     assert "providers.sick: did not start: start: RuntimeError: no" in ran.err
     assert file.read_text() == before
