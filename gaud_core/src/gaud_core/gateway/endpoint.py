@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
+
 import attrs
 
 from gaud_core.access import Identity
@@ -17,7 +19,7 @@ __all__ = ["Endpoint"]
 
 
 @attrs.frozen
-class Endpoint:
+class Endpoint(ABC):
     """An ASGI endpoint whose calls go out as `prepare` says."""
 
     gateway: Gateway
@@ -31,9 +33,9 @@ class Endpoint:
         except ClientLeft:
             exchange.status = CLIENT_LEFT
 
+    @abstractmethod
     async def prepare(self, scope: Scope, receive: Receive, exchange: Exchange) -> Trip:
         """Read the request and find its upstream."""
-        raise NotImplementedError
 
     async def enter(self, scope: Scope, receive: Receive, exchange: Exchange) -> tuple[Identity, bytes]:
         """Find out who calls, and only then read what he sends."""
