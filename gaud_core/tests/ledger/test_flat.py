@@ -9,8 +9,8 @@ import pytest
 from gaud_core.ledger.statements import Statements
 from gaud_core.store import Prepared, Store
 
-READS = ("keys", "spend", "windows", "running", "calls")
-ONE = ("seconds", "end_call", "touch_key")
+READS = ("keys", "spend", "windows", "running")
+ONE = ("call", "seconds", "end_call", "touch_key")
 
 
 def _plan(store: Store, prepared: Prepared) -> list[str]:

@@ -36,7 +36,7 @@ nanos = st.none() | st.integers(0, 60)
 class Modelled:
     """A call as the model knows it."""
 
-    id: str
+    ticket: Ticket
     user: str
     worker: int
     at: int
@@ -44,6 +44,11 @@ class Modelled:
     tokens: int
     cost: int | None = None
     state: str = "open"
+
+    @property
+    def id(self) -> str:
+        """The call's own."""
+        return self.ticket.id
 
 
 class BooksMachine(RuleBasedStateMachine):
@@ -114,8 +119,8 @@ class BooksMachine(RuleBasedStateMachine):
             reason = self.refusal(tokens, worst) if user == "ann" else None
             found = None if isinstance(answer, Ticket) else getattr(answer, "limit", repr(answer))
             assert found == reason, (order, answer)
-            if reason is None:
-                self.calls[order.id] = Modelled(order.id, user, worker, self.clock(), worst, tokens)
+            if isinstance(answer, Ticket):
+                self.calls[order.id] = Modelled(answer, user, worker, self.clock(), worst, tokens)
 
     def refusal(self, tokens: int, worst: int | None) -> str | None:
         """What stands against a call of the first user."""
@@ -150,7 +155,7 @@ class BooksMachine(RuleBasedStateMachine):
             return
         call = data.draw(st.sampled_from(sorted(self.calls.values(), key=lambda c: c.id)))
         ending = Settlement(200, cost, "priced", used, None if used is None else 1)
-        first, second = self.apply(worker, *[Closing(call.id, ending)] * 2)
+        first, second = self.apply(worker, *[Closing(call.ticket, ending)] * 2)
         if call.id in self.pruned:
             assert (first, second) == (Settled.UNKNOWN, Settled.UNKNOWN)
         elif call.state == "settled":

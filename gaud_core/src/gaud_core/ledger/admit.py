@@ -27,7 +27,7 @@ def admit(wants: Admission, standing: Standing, policy: Policy, worker: str) -> 
     standing.book(key, _intent(wants, key, standing.now, worker))
     user = key.user_id if key else None
     remaining = _remaining(key, standing) if key else Remaining()
-    return Ticket(wants.id, user, standing.now, wants.worst, remaining)
+    return Ticket(wants.id, user, standing.now, wants.worst, remaining, wants.key_id)
 
 
 def _valid_key(wants: Admission, key_id: str, standing: Standing) -> KeyState:

@@ -50,12 +50,12 @@ class Ledger:
 
     async def settle(self, ticket: Ticket, settlement: Settlement) -> Settled:
         """Write how a call ended; it is committed when this says WRITTEN, also if the caller is cancelled."""
-        settled: Settled = await self.writer.submit(Closing(ticket.id, settlement))
+        settled: Settled = await self.writer.submit(Closing(ticket, settlement))
         return settled
 
     def settling(self, ticket: Ticket, settlement: Settlement) -> asyncio.Future[Settled]:
         """As `settle`, begun at once: whoever waits may be cancelled and come back."""
-        return self.writer.submit(Closing(ticket.id, settlement))
+        return self.writer.submit(Closing(ticket, settlement))
 
     def remember(self, made: Made) -> None:
         """Keep an id that a call has made; it is committed before any later settlement is."""

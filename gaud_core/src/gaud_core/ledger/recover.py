@@ -34,8 +34,8 @@ def recover(
     """Close the open calls of dead workers as lost, take their rows away, and give the calls."""
     lost, dead = left_open(connection, now, own_id, alive)
     standing = Standing(connection, statements, now)
-    rows = [close(call, "lost", _estimate(call), standing) for call in lost]
-    statements.end_call.many(connection, rows)
+    for call in lost:
+        close(call, "lost", _estimate(call), standing)
     standing.flush()
     for worker in dead:
         workers.leave(connection, worker.id)

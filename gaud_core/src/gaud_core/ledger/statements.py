@@ -33,7 +33,7 @@ class Statements:
     spend: PreparedIn
     windows: PreparedIn
     running: PreparedIn
-    calls: PreparedIn
+    call: Prepared
     seconds: Prepared
     insert_call: Prepared
     end_call: Prepared
@@ -50,7 +50,7 @@ class Statements:
             spend=PreparedIn(_spend, dialect),
             windows=PreparedIn(_windows, dialect),
             running=PreparedIn(_running, dialect),
-            calls=PreparedIn(_calls, dialect),
+            call=Prepared(_call(), dialect),
             seconds=Prepared(_seconds(), dialect),
             insert_call=Prepared(_insert_call(), dialect),
             end_call=Prepared(_end_call(), dialect),
@@ -108,12 +108,12 @@ def _running(size: int) -> Any:
     )
 
 
-def _calls(size: int) -> Any:
+def _call() -> Any:
     columns = (
         calls.c.id, calls.c.state, calls.c.user_id, calls.c.key_id, calls.c.reserved_nanos,
         calls.c.reserved_tokens, calls.c.cost_nanos, calls.c.admitted_at,
     )  # fmt: skip
-    return select(*columns).where(calls.c.id.in_(_listed(size)))
+    return select(*columns).where(calls.c.id == bindparam("call"))
 
 
 def _seconds() -> Any:
@@ -131,7 +131,8 @@ def _insert_call() -> Any:
 
 def _end_call() -> Any:
     values: dict[str, Any] = {name: bindparam(f"new_{name}") for name in ("state", *_ENDED)}
-    return update(calls).where(calls.c.id == bindparam("call")).values(values)
+    is_it = calls.c.id == bindparam("call")
+    return update(calls).where(is_it, calls.c.state == bindparam("was")).values(values)
 
 
 def _touch_key() -> Any:

@@ -66,6 +66,7 @@ class Ticket(Struct, frozen=True, gc=False):
     admitted_at: int
     worst: Worst
     remaining: Remaining = Remaining()
+    key_id: str | None = None
 
 
 class Settlement(Struct, frozen=True, gc=False):

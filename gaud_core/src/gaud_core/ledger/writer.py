@@ -27,6 +27,7 @@ from gaud_core.store import Store, store_failed
 __all__ = ["Waiting", "Writer"]
 
 _CHECKPOINT_AFTER = 100  # batches, each of ten pages or so
+_MOST_TURNS = 4
 _MOST_AT_ONCE = 512
 _TEND_SECS = 10.0
 _RETRY_SECS = 0.5
@@ -62,6 +63,10 @@ class Writer:
     _home: asyncio.AbstractEventLoop | None = None
     _pending: list[Waiting] = attrs.field(factory=list)
     _lock_taken_since: float | None = None
+    _usual: int = 1
+    """How many orders the last batch had."""
+    _seen: int = 0
+    _turns: int = 0
     _written: int = 0
     _log_is_long: bool = False
     _notes: int = 0
@@ -104,10 +109,10 @@ class Writer:
         return self._queue.qsize() + len(self._pending) + len(self._deferred)
 
     def _drain(self) -> None:
-        """Write what this turn of the event loop has brought, or give it to the thread if that would wait."""
+        """Write what some turns of the event loop have brought, or give it to the thread if that would wait."""
         with self._gate:
             batch = self._pending
-            if not batch:
+            if not batch or self._waits_for_more():
                 return
             try:
                 answers = self._at_once(batch)
@@ -116,10 +121,24 @@ class Writer:
                     return
                 answers = None
             self._pending, self._lock_taken_since = [], None
+            self._usual, self._seen, self._turns = len(batch), 0, 0
             if answers is None:
                 self._hand_over(batch)
                 return
         self._resolve([(waiting.future, answer) for waiting, answer in zip(batch, answers, strict=True)])
+
+    def _waits_for_more(self) -> bool:
+        """Let the event loop turn on while each turn brings further orders, for a few turns.
+
+        A transaction costs as much as several bookings. Who calls alone is not kept waiting.
+        """
+        loop, there = self._home, len(self._pending)
+        if loop is None or self._usual == 1 or there == self._seen or self._turns == _MOST_TURNS:
+            return False
+        self._seen = there
+        self._turns += 1
+        loop.call_soon(self._drain)
+        return True
 
     def _looks_again(self) -> bool:
         """Try again in a moment, with all that has come until then: other workers hold the lock briefly.
@@ -161,7 +180,7 @@ class Writer:
     def void(self, ticket: Ticket) -> None:
         """Settle a call that nobody will make, because its caller left while it was being admitted."""
         ending = Settlement(CLIENT_LEFT, 0, input_tokens=0, output_tokens=0, error="The client left.")
-        self._queue.put(Waiting(Closing(ticket.id, ending)))
+        self._queue.put(Waiting(Closing(ticket, ending)))
 
     def note(self, found: Made) -> None:
         """Keep an id; nobody waits for it, but no settlement that comes later is written before it."""
