@@ -37,6 +37,8 @@ _BREATH_SECS = 0.05  # between two batches of deletions
 
 CLIENT_LEFT = 499
 
+Answered = tuple[asyncio.Future[Any] | None, Any]
+
 log = logging.getLogger("gaud.ledger")
 
 
@@ -109,7 +111,7 @@ class Writer:
         return self._queue.qsize() + len(self._pending) + len(self._deferred)
 
     def _drain(self) -> None:
-        """Write what some turns of the event loop have brought, or give it to the thread if that would wait."""
+        """Write what some turns of the event loop have brought; the thread does it if that would wait."""
         with self._gate:
             batch = self._pending
             if not batch or self._waits_for_more():
@@ -125,7 +127,7 @@ class Writer:
             if answers is None:
                 self._hand_over(batch)
                 return
-        self._resolve([(waiting.future, answer) for waiting, answer in zip(batch, answers, strict=True)])
+        self._resolve(_settled_first(batch, answers))
 
     def _waits_for_more(self) -> bool:
         """Let the event loop turn on while each turn brings further orders, for a few turns.
@@ -327,7 +329,7 @@ class Writer:
             except RuntimeError:  # the loop is closed: its process ends, and recovery finds the calls
                 log.warning("%d answers of the ledger came after the end", len(answered))
 
-    def _resolve(self, answered: Sequence[tuple[asyncio.Future[Any] | None, Any]]) -> None:
+    def _resolve(self, answered: Sequence[Answered]) -> None:
         for future, answer in answered:
             if future is None:
                 continue
@@ -338,6 +340,12 @@ class Writer:
                 future.set_exception(answer)
             else:
                 future.set_result(answer)
+
+
+def _settled_first(batch: Sequence[Waiting], answers: Sequence[Any]) -> list[Answered]:
+    """Give who waits for which answer, calls of one kind behind each other: they go on with the same code."""
+    answered = [(waiting.future, answer) for waiting, answer in zip(batch, answers, strict=True)]
+    return sorted(answered, key=lambda one: isinstance(one[1], Ticket))
 
 
 def _running() -> asyncio.AbstractEventLoop | None:

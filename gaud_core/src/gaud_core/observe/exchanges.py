@@ -12,7 +12,7 @@ import attrs
 from gaud_core.errors import ApiError, Unavailable
 from gaud_core.gateway.dialects.envelope import error_answer
 from gaud_core.gateway.exchange import ARRIVED, Exchange
-from gaud_core.observe.logs import CallRecord
+from gaud_core.observe.ends import Ended, Ends, write_line
 from gaud_core.observe.metrics import Meter
 
 __all__ = ["Exchanges"]
@@ -23,8 +23,6 @@ Receive = Callable[[], Awaitable[Message]]
 Send = Callable[[Message], Awaitable[None]]
 App = Callable[[Scope, Receive, Send], Awaitable[None]]
 
-# polled every few seconds by whoever watches over containers
-_QUIET_PATHS = frozenset({"/health", "/metrics"})
 _STOPPING = "Gaud is being stopped. Ask again."
 _FAILED = "Gaud failed at this request; its log has the details."
 
@@ -48,6 +46,7 @@ class Exchanges:
     """What serves such a path, where there is a short way to it."""
     is_plain: Callable[[], bool] = lambda: True
     """Whether the short way may be taken now."""
+    _ends: Ends = attrs.field(default=attrs.Factory(lambda own: Ends(own.meter), takes_self=True))
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Run one request."""
@@ -85,10 +84,10 @@ class Exchanges:
 
     def _end(self, scope: Scope, endpoint: str | None, exchange: Exchange) -> None:
         millis = exchange.elapsed_ms()
-        if endpoint is not None:
-            self.meter.running -= 1
-            self.meter.count(endpoint, exchange, millis)
-        _log_line(scope, exchange, millis)
+        if endpoint is None:
+            write_line(Ended(scope, exchange, millis))
+        else:
+            self._ends.add(Ended(scope, exchange, millis, endpoint))
 
 
 def _with_ours(headers: Iterable[tuple[bytes, bytes]], exchange: Exchange) -> list[tuple[bytes, bytes]]:
@@ -138,22 +137,3 @@ async def _answer(send: Send, scope: Scope, error: ApiError) -> None:
         }
     )
     await send({"type": "http.response.body", "body": body})
-
-
-def _level(path: str, exchange: Exchange) -> int:
-    """A failure that is not the client's own is worth a warning; a broken stream has the status 200."""
-    if exchange.status >= 500 or (exchange.status < 400 and "error" in exchange.fields):
-        return logging.WARNING
-    return logging.DEBUG if path in _QUIET_PATHS else logging.INFO
-
-
-def _log_line(scope: Scope, exchange: Exchange, millis: float) -> None:
-    level = _level(scope["path"], exchange)
-    if log.isEnabledFor(level):
-        head = {
-            "id": exchange.id,
-            "method": scope["method"],
-            "path": scope["path"],
-            "status": exchange.status,
-        }
-        log.handle(CallRecord(log.name, level, {**head, "ms": round(millis, 1), **exchange.fields}))

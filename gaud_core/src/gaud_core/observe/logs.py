@@ -8,17 +8,20 @@ import re
 import sys
 import time
 from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager, suppress
 from functools import lru_cache
 from typing import Any, TextIO
 
 from gaud_core.settings import MASK
 
-__all__ = ["CallRecord", "change_logging", "mask_too", "set_up_logging"]
+__all__ = ["CallRecord", "change_logging", "mask_too", "set_up_logging", "together"]
 
 _UNPRINTABLE = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]")
 _PLAIN = bytes(set(range(32, 127)) - {ord('"')})
 _BOOLS = ("false", "true")
 _MOST_SECRETS = 1000
+_WHOLE_IN_A_PIPE = 4096
+"""Bytes that Linux writes to a pipe in one piece or not at all (pipe(7), PIPE_BUF)."""
 _SHORTEST_SECRET = 6  # masking shorter ones would tear holes into ordinary words
 
 
@@ -31,8 +34,7 @@ class CallRecord(logging.LogRecord):
     What a usual record looks up of those costs more than to write the line.
     """
 
-    def __init__(self, name: str, level: int, fields: Mapping[str, Any]) -> None:
-        created = time.time()
+    def __init__(self, name: str, level: int, fields: Mapping[str, Any], created: float) -> None:
         self.__dict__ = {
             **_BLANK,
             "name": name,
@@ -84,10 +86,12 @@ class _JSON(_Formatter):
 
 
 class _Lines(logging.StreamHandler[TextIO]):
-    """Writes each line at once.
+    """Writes each line at once, or some together.
 
     What uvicorn logs of an answer that was broken off on purpose is dropped: its call has its own line.
     """
+
+    _held: list[str] | None = None
 
     def handle(self, record: logging.LogRecord) -> bool:
         """Take a record, or leave it."""
@@ -98,10 +102,54 @@ class _Lines(logging.StreamHandler[TextIO]):
     def emit(self, record: logging.LogRecord) -> None:
         """Write it; what goes wrong with that is told as logging always does."""
         try:
-            self.stream.write(f"{self.format(record)}\n")
-            self.stream.flush()
+            line = f"{self.format(record)}\n"
+            if self._held is None:
+                self._write(line)
+            else:
+                self._held.append(line)
         except Exception:  # as in every handler: a log that cannot be written stops nothing
             self.handleError(record)
+
+    def hold(self) -> None:
+        """Keep lines until `let_go`."""
+        self._held = [] if self._held is None else self._held
+
+    def let_go(self) -> None:
+        """Write what was kept."""
+        held, self._held = self._held or [], None
+        with suppress(OSError, ValueError):
+            for piece in _pieces(held):
+                self._write(piece)
+
+    def _write(self, text: str) -> None:
+        self.stream.write(text)
+        self.stream.flush()
+
+
+def _pieces(lines: Iterable[str]) -> Iterator[str]:
+    """Join lines as long as a pipe takes them whole, so that no other worker's come between."""
+    piece, size = "", 0
+    for line in lines:
+        longer = len(line.encode("utf-8", "replace"))
+        if piece and size + longer > _WHOLE_IN_A_PIPE:
+            yield piece
+            piece, size = "", 0
+        piece, size = piece + line, size + longer
+    if piece:
+        yield piece
+
+
+@contextmanager
+def together() -> Iterator[None]:
+    """Write the lines of the block at its end, with as few system calls as may be."""
+    handlers = [handler for handler, _ in _ours()]
+    for handler in handlers:
+        handler.hold()
+    try:
+        yield
+    finally:
+        for handler in handlers:
+            handler.let_go()
 
 
 def set_up_logging(level: str, *, as_json: bool, secrets: Iterable[str] = ()) -> None:
@@ -134,9 +182,9 @@ def mask_too(secrets: Iterable[str]) -> None:
         handler.setFormatter(type(formatter)(known[-_MOST_SECRETS:]))
 
 
-def _ours() -> Iterator[tuple[logging.Handler, _Formatter]]:
+def _ours() -> Iterator[tuple[_Lines, _Formatter]]:
     for handler in logging.getLogger().handlers:
-        if isinstance(handler.formatter, _Formatter):
+        if isinstance(handler, _Lines) and isinstance(handler.formatter, _Formatter):
             yield handler, handler.formatter
 
 
@@ -156,14 +204,18 @@ def _one_line(text: str) -> str:
 def _pairs(fields: Mapping[str, Any]) -> str:
     """Give the fields as they stand in a line; most need no quotes, which a look at all together tells."""
     known = {name: value for name, value in fields.items() if value is not None}
-    pairs = "".join(
-        [f" {name}={_BOOLS[value] if type(value) is bool else value}" for name, value in known.items()]
-    )
+    values = [_BOOLS[value] if type(value) is bool else value for value in known.values()]
+    pairs = _pattern(tuple(known)) % tuple(values)
     is_plain = pairs.isascii() and not pairs.encode().translate(None, _PLAIN)
     is_told = pairs.count(" ") == pairs.count("=") == len(known)  # none is within a value
     if is_plain and is_told and "= " not in pairs and not pairs.endswith("="):
         return pairs
     return "".join([f" {name}={_quoted(value)}" for name, value in known.items()])
+
+
+@lru_cache(maxsize=256)
+def _pattern(names: tuple[str, ...]) -> str:
+    return "".join([f" {name}=%s" for name in names])
 
 
 def _quoted(value: object) -> str:
