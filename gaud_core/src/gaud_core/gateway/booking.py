@@ -50,9 +50,10 @@ class Booking(Struct, eq=False):
 
     def _settlement(self) -> Settlement:
         status, error = self._ending()
-        cost, source = self._cost()
+        counted = self._counted()
+        cost, source = self._cost(counted)
         self.exchange.cost_nanos = cost
-        usage = self._counted() or (_NOTHING if self.free or self.outcome.was_free else None)
+        usage = counted or (_NOTHING if self.free or self.outcome.was_free else None)
         first_byte = self.exchange.fields.get("first_byte_ms")
         return Settlement(
             status,
@@ -91,11 +92,11 @@ class Booking(Struct, eq=False):
         good = outcome.answered and outcome.error is None
         return outcome.measured if good and outcome.measured and outcome.measured.quantity else None
 
-    def _cost(self) -> tuple[int | None, str]:
+    def _cost(self, counted: Usage | None) -> tuple[int | None, str]:
         """Give the cost and its source: what was said, else the price of what was counted, else the worst."""
         if self.free:
             return 0, "none"
-        usage, counted = self.outcome.usage, self._counted()
+        usage = self.outcome.usage
         said = usage.cost_usd if usage and usage.cost_usd is not None else self.outcome.cost_usd
         # a plugin may say it in another type: a call that cannot be settled stays open for ever
         if said is not None and (nanos := nanos_of_usd(str(said))) is not None:

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
-from gaud_core.ledger import Remaining
+from gaud_core.ledger import Remaining, Room
 from gaud_core.provider.base import dollars
 
 __all__ = ["LIMIT_HEADERS", "limit_headers"]
@@ -35,16 +33,19 @@ def limit_headers(remaining: Remaining, warning_percent: int) -> list[Header]:
             headers += ((names[0], b"%d" % room.limit), (names[1], b"%d" % room.left))
             if room.reset_secs:
                 headers.append((names[2], b"%ds" % room.reset_secs))
-    budgeted = remaining.daily or remaining.monthly
-    if budgeted and (warnings := list(_warnings(remaining, warning_percent))):
+    budgets = (("daily", remaining.daily), ("monthly", remaining.monthly))
+    warnings = [_warning(name, room) for name, room in budgets if room and _is_used(room, warning_percent)]
+    if warnings:
         headers.append((b"x-budget-warning", "; ".join(warnings).encode()))
     return headers
 
 
-def _warnings(remaining: Remaining, percent: int) -> Iterator[str]:
-    """A sentence for each budget that is used so far; calls that are running count with their worst case."""
-    for name, room in (("daily", remaining.daily), ("monthly", remaining.monthly)):
-        if room and (room.limit - room.left) * 100 >= room.limit * percent:
-            used = (room.limit - room.left) * 100 // room.limit if room.limit else 100
-            whole, left = dollars(room.limit), dollars(room.left)
-            yield f"{used}% of the {name} budget of ${whole} is used, ${left} is left"
+def _is_used(room: Room, percent: int) -> bool:
+    """Whether so much of a budget is used; calls that are running count with their worst case."""
+    return (room.limit - room.left) * 100 >= room.limit * percent
+
+
+def _warning(name: str, room: Room) -> str:
+    used = (room.limit - room.left) * 100 // room.limit if room.limit else 100
+    whole, left = dollars(room.limit), dollars(room.left)
+    return f"{used}% of the {name} budget of ${whole} is used, ${left} is left"

@@ -5,17 +5,17 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-from collections.abc import MutableMapping
+from collections.abc import Iterable, MutableMapping
 from typing import Any
 
 import attrs
-from msgspec import Struct
+from msgspec import Struct, field
 
 from gaud_core.gateway.exchange import Exchange
-from gaud_core.observe.logs import CallRecord, together
+from gaud_core.observe.logs import Line, log_calls
 from gaud_core.observe.metrics import Meter
 
-__all__ = ["Ended", "Ends", "write_line"]
+__all__ = ["Ended", "Ends", "write_lines"]
 
 Scope = MutableMapping[str, Any]
 
@@ -32,7 +32,7 @@ class Ended(Struct, eq=False):
     exchange: Exchange
     millis: float
     endpoint: str = ""
-    at: float = 0.0
+    at: float = field(default_factory=time.time)
 
 
 @attrs.define(eq=False)
@@ -48,7 +48,6 @@ class Ends:
 
     def add(self, ended: Ended) -> None:
         """Take a call that has ended now."""
-        ended.at = time.time()
         if not self._waiting:
             asyncio.get_running_loop().call_soon(self._work_off)
         self._waiting.append(ended)
@@ -58,23 +57,23 @@ class Ends:
         for ended in waiting:
             self.meter.running -= 1
             self.meter.count(ended.endpoint, ended.exchange, ended.millis)
-        with together():
-            for ended in waiting:
-                write_line(ended)
+        write_lines(waiting)
 
 
-def write_line(ended: Ended) -> None:
-    """Write a request's line, if lines of its kind are wanted."""
-    exchange, path = ended.exchange, ended.scope["path"]
-    level = _level(path, exchange)
-    if log.isEnabledFor(level):
-        head = {"id": exchange.id, "method": ended.scope["method"], "path": path, "status": exchange.status}
-        fields = {**head, "ms": round(ended.millis, 1), **exchange.fields}
-        log.handle(CallRecord(log.name, level, fields, ended.at or time.time()))
+def write_lines(ended: Iterable[Ended]) -> None:
+    """Write the lines of requests, as far as lines of their kind are wanted."""
+    log_calls([_line(one, level) for one in ended if log.isEnabledFor(level := _level(one))])
 
 
-def _level(path: str, exchange: Exchange) -> int:
+def _line(ended: Ended, level: int) -> Line:
+    exchange, scope = ended.exchange, ended.scope
+    head = {"id": exchange.id, "method": scope["method"], "path": scope["path"], "status": exchange.status}
+    return Line(log.name, level, ended.at, {**head, "ms": round(ended.millis, 1), **exchange.fields})
+
+
+def _level(ended: Ended) -> int:
     """A failure that is not the client's own is worth a warning; a broken stream has the status 200."""
+    exchange = ended.exchange
     if exchange.status >= 500 or (exchange.status < 400 and "error" in exchange.fields):
         return logging.WARNING
-    return logging.DEBUG if path in _QUIET_PATHS else logging.INFO
+    return logging.DEBUG if ended.scope["path"] in _QUIET_PATHS else logging.INFO

@@ -12,7 +12,7 @@ import attrs
 from gaud_core.errors import ApiError, Unavailable
 from gaud_core.gateway.dialects.envelope import error_answer
 from gaud_core.gateway.exchange import ARRIVED, Exchange
-from gaud_core.observe.ends import Ended, Ends, write_line
+from gaud_core.observe.ends import Ended, Ends, write_lines
 from gaud_core.observe.metrics import Meter
 
 __all__ = ["Exchanges"]
@@ -85,7 +85,7 @@ class Exchanges:
     def _end(self, scope: Scope, endpoint: str | None, exchange: Exchange) -> None:
         millis = exchange.elapsed_ms()
         if endpoint is None:
-            write_line(Ended(scope, exchange, millis))
+            write_lines([Ended(scope, exchange, millis)])
         else:
             self._ends.add(Ended(scope, exchange, millis, endpoint))
 

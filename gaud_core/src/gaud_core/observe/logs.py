@@ -7,14 +7,16 @@ import logging
 import re
 import sys
 import time
-from collections.abc import Iterable, Iterator, Mapping
-from contextlib import contextmanager, suppress
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from functools import lru_cache
 from typing import Any, TextIO
 
+from msgspec import Struct
+
 from gaud_core.settings import MASK
 
-__all__ = ["CallRecord", "change_logging", "mask_too", "set_up_logging", "together"]
+__all__ = ["Line", "change_logging", "log_calls", "mask_too", "set_up_logging"]
 
 _UNPRINTABLE = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]")
 _PLAIN = bytes(set(range(32, 127)) - {ord('"')})
@@ -28,21 +30,32 @@ _SHORTEST_SECRET = 6  # masking shorter ones would tear holes into ordinary word
 _BLANK = vars(logging.LogRecord("", 0, "", 0, "call", (), None))
 
 
-class CallRecord(logging.LogRecord):
+class Line(Struct, eq=False):
+    """What a line tells, whatever its shape; `at` is the time as `time.time` gives it."""
+
+    name: str
+    level: int
+    at: float
+    fields: Mapping[str, Any] = {}
+    message: str = "call"
+    trace: str = ""
+
+
+class _CallRecord(logging.LogRecord):
     """The line of a call, which nobody asks for its thread, its process or its place in the code.
 
     What a usual record looks up of those costs more than to write the line.
     """
 
-    def __init__(self, name: str, level: int, fields: Mapping[str, Any], created: float) -> None:
+    def __init__(self, line: Line) -> None:
         self.__dict__ = {
             **_BLANK,
-            "name": name,
-            "levelno": level,
-            "levelname": logging.getLevelName(level),
-            "created": created,
-            "msecs": created % 1 * 1000,
-            "fields": fields,
+            "name": line.name,
+            "levelno": line.level,
+            "levelname": logging.getLevelName(line.level),
+            "created": line.at,
+            "msecs": line.at % 1 * 1000,
+            "fields": line.fields,
         }
 
 
@@ -56,42 +69,41 @@ class _Formatter(logging.Formatter):
         self._secrets = sorted({*self.plain, *quoted}, key=len, reverse=True)
 
     def format(self, record: logging.LogRecord) -> str:
-        line = self.line(record)
-        for secret in self._secrets:
-            line = line.replace(secret, MASK)
-        return line
+        trace = self.formatException(record.exc_info) if record.exc_info else ""
+        fields = getattr(record, "fields", {})
+        message = record.getMessage()
+        return self.masked(Line(record.name, record.levelno, record.created, fields, message, trace))
 
-    def line(self, record: logging.LogRecord) -> str:
+    def masked(self, line: Line) -> str:
+        """Give a line without any secret in it."""
+        text = self.text(line)
+        for secret in self._secrets:
+            text = text.replace(secret, MASK)
+        return text
+
+    def text(self, line: Line) -> str:
         raise NotImplementedError
 
 
 class _Text(_Formatter):
-    def line(self, record: logging.LogRecord) -> str:
-        fields: dict[str, Any] = getattr(record, "fields", {})
-        pairs = _pairs(fields)
-        message = _one_line(record.getMessage())
-        return f"{_utc(record)} {record.levelname:<7} {record.name}: {message}{pairs}{self._trace(record)}"
-
-    def _trace(self, record: logging.LogRecord) -> str:
-        return "\n" + self.formatException(record.exc_info) if record.exc_info else ""
+    def text(self, line: Line) -> str:
+        head = f"{_utc(line.at)} {logging.getLevelName(line.level):<7} {line.name}: {_one_line(line.message)}"
+        return head + _pairs(line.fields) + (f"\n{line.trace}" if line.trace else "")
 
 
 class _JSON(_Formatter):
-    def line(self, record: logging.LogRecord) -> str:
-        fields: dict[str, Any] = getattr(record, "fields", {})
-        head = {"time": _utc(record), "level": record.levelname.lower(), "logger": record.name}
-        trace = {"traceback": self.formatException(record.exc_info)} if record.exc_info else {}
-        line = {**head, "message": record.getMessage(), **fields, **trace}
-        return json.dumps(line, ensure_ascii=False, default=str)
+    def text(self, line: Line) -> str:
+        level = logging.getLevelName(line.level).lower()
+        told = {"time": _utc(line.at), "level": level, "logger": line.name, "message": line.message}
+        trace = {"traceback": line.trace} if line.trace else {}
+        return json.dumps({**told, **line.fields, **trace}, ensure_ascii=False, default=str)
 
 
 class _Lines(logging.StreamHandler[TextIO]):
-    """Writes each line at once, or some together.
+    """Writes each line at once, and those that come together with as few system calls as may be.
 
     What uvicorn logs of an answer that was broken off on purpose is dropped: its call has its own line.
     """
-
-    _held: list[str] | None = None
 
     def handle(self, record: logging.LogRecord) -> bool:
         """Take a record, or leave it."""
@@ -102,54 +114,43 @@ class _Lines(logging.StreamHandler[TextIO]):
     def emit(self, record: logging.LogRecord) -> None:
         """Write it; what goes wrong with that is told as logging always does."""
         try:
-            line = f"{self.format(record)}\n"
-            if self._held is None:
-                self._write(line)
-            else:
-                self._held.append(line)
+            self.write([self.format(record)])
         except Exception:  # as in every handler: a log that cannot be written stops nothing
             self.handleError(record)
 
-    def hold(self) -> None:
-        """Keep lines until `let_go`."""
-        self._held = [] if self._held is None else self._held
-
-    def let_go(self) -> None:
-        """Write what was kept."""
-        held, self._held = self._held or [], None
-        with suppress(OSError, ValueError):
-            for piece in _pieces(held):
-                self._write(piece)
-
-    def _write(self, text: str) -> None:
-        self.stream.write(text)
-        self.stream.flush()
+    def write(self, lines: Iterable[str]) -> None:
+        """Write lines, in pieces that a pipe takes whole, so that no other worker's come between."""
+        self.acquire()
+        try:
+            for piece in _pieces(lines):
+                self.stream.write(piece)
+                self.stream.flush()
+        finally:
+            self.release()
 
 
 def _pieces(lines: Iterable[str]) -> Iterator[str]:
-    """Join lines as long as a pipe takes them whole, so that no other worker's come between."""
     piece, size = "", 0
     for line in lines:
-        longer = len(line.encode("utf-8", "replace"))
+        longer = len(line.encode("utf-8", "replace")) + 1
         if piece and size + longer > _WHOLE_IN_A_PIPE:
             yield piece
             piece, size = "", 0
-        piece, size = piece + line, size + longer
+        piece, size = f"{piece}{line}\n", size + longer
     if piece:
         yield piece
 
 
-@contextmanager
-def together() -> Iterator[None]:
-    """Write the lines of the block at its end, with as few system calls as may be."""
-    handlers = [handler for handler, _ in _ours()]
-    for handler in handlers:
-        handler.hold()
-    try:
-        yield
-    finally:
-        for handler in handlers:
-            handler.let_go()
+def log_calls(lines: Sequence[Line]) -> None:
+    """Log the lines of calls; without the detours of `logging` where nobody else listens."""
+    root = logging.getLogger()
+    ours = root.handlers[0] if len(root.handlers) == 1 else None
+    if isinstance(ours, _Lines) and isinstance(formatter := ours.formatter, _Formatter):
+        with suppress(OSError, ValueError):  # a log that cannot be written stops nothing
+            ours.write([formatter.masked(line) for line in lines])
+        return
+    for line in lines:
+        logging.getLogger(line.name).handle(_CallRecord(line))
 
 
 def set_up_logging(level: str, *, as_json: bool, secrets: Iterable[str] = ()) -> None:
@@ -188,8 +189,8 @@ def _ours() -> Iterator[tuple[_Lines, _Formatter]]:
             yield handler, handler.formatter
 
 
-def _utc(record: logging.LogRecord) -> str:
-    return f"{_second(int(record.created))}.{int(record.msecs):03d}Z"
+def _utc(at: float) -> str:
+    return f"{_second(int(at))}.{int(at % 1 * 1000):03d}Z"
 
 
 @lru_cache(maxsize=4)
