@@ -17,6 +17,9 @@ __all__ = ["Body", "Call", "Reply", "Usage"]
 
 Headers = tuple[tuple[str, str], ...]
 
+# The values are frozen and have no slots: attrs sets the fields of a frozen class that has some by a detour,
+# one by one, and a call makes a handful of them.
+
 
 class _Routing(msgspec.Struct):
     """The only members that the gateway reads; everything else is checked for syntax and skipped."""
@@ -44,7 +47,7 @@ _YES = frozenset({"true", "1", "yes", "on"})
 _ASKING = b'{"include_usage":true}'
 
 
-@attrs.frozen
+@attrs.frozen(slots=False)
 class Body:
     """A JSON request body, byte for byte as the client sent it.
 
@@ -138,7 +141,7 @@ class Body:
         return append_member(options, "include_usage", b"true")
 
 
-@attrs.frozen
+@attrs.frozen(slots=False)
 class Usage:
     """What a call has used, as the upstream counted it; `cost_usd` is its own price, as it spelled it.
 
@@ -164,7 +167,7 @@ class Usage:
     extra: Mapping[str, Any] = attrs.field(factory=dict, hash=False)
 
 
-@attrs.frozen
+@attrs.frozen(slots=False)
 class Call:
     """One request on its way to a provider.
 
@@ -203,7 +206,7 @@ async def _nothing() -> None:
     """Close nothing."""
 
 
-@attrs.frozen
+@attrs.frozen(slots=False)
 class Reply:
     """A provider's answer: the upstream's status and bytes, or a stream of them.
 

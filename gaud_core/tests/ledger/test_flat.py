@@ -9,7 +9,7 @@ import pytest
 from gaud_core.ledger.statements import Statements
 from gaud_core.store import Prepared, Store
 
-READS = ("keys", "spend", "windows", "running")
+READS = ("keys", "windows")
 ONE = ("call", "seconds", "end_call", "touch_key")
 
 

@@ -52,6 +52,39 @@ async def test_what_one_turn_brings_is_one_transaction(store: Store, clock: Cloc
     ledger.close()
 
 
+async def test_orders_that_keep_coming_share_a_transaction(store: Store, clock: Clock) -> None:
+    """Of many callers, those of some turns of the event loop; but however many come, none waits for long."""
+    ledger = open_ledger(store, clock=clock)
+    taken = _taken(ledger)
+    await asyncio.gather(ledger.admit(wants()), ledger.admit(wants()))
+    coming = []
+    for _ in range(20):
+        coming.append(asyncio.create_task(ledger.admit(wants())))
+        await asyncio.sleep(0)
+    await asyncio.gather(*coming)
+    first, *batches, last = taken
+    assert (first, sum(batches) + last) == (2, 20)
+    assert set(batches) == {5}  # the turn that brings one, and four more
+    ledger.close()
+
+
+async def test_who_calls_alone_is_not_kept_waiting(store: Store, clock: Clock) -> None:
+    """The next turn books him, unless many have called a moment ago."""
+    ledger = open_ledger(store, clock=clock)
+
+    async def turns() -> int:
+        admitting, passed = asyncio.create_task(ledger.admit(wants())), 0
+        while not admitting.done():
+            await asyncio.sleep(0)
+            passed += 1
+        return passed
+
+    alone = await turns()
+    await asyncio.gather(ledger.admit(wants()), ledger.admit(wants()))
+    assert [await turns(), await turns()] == [alone + 1, alone]
+    ledger.close()
+
+
 async def test_somebody_elses_lock_is_looked_for_again(store: Store, clock: Clock) -> None:
     """Once it is free, all that has come until then is one transaction, and the thread has nothing to do."""
     ledger = open_ledger(store, clock=clock)

@@ -14,7 +14,7 @@ from hypothesis import settings as examples
 from hypothesis import strategies as st
 
 from gaud_core.gateway.delivery import BrokenAnswer
-from gaud_core.observe.logs import set_up_logging
+from gaud_core.observe.logs import Line, log_calls, set_up_logging
 
 SECRET = "sk-upstream-test-0123456789"
 Setup = Callable[..., io.StringIO]
@@ -167,3 +167,59 @@ def test_what_is_no_json_is_text(set_up: Setup) -> None:
     stream = set_up(as_json=True)
     _call(path=logging, error={1, 2})
     assert json.loads(stream.getvalue())["error"] == "{1, 2}"
+
+
+def _line(**fields: Any) -> Line:
+    return Line("gaud.calls", logging.WARNING, 1_700_000_000.25, fields)
+
+
+class _Listener(logging.Handler):
+    def __init__(self) -> None:
+        super().__init__()
+        self.heard: list[logging.LogRecord] = []
+
+    def emit(self, record: logging.LogRecord) -> None:
+        self.heard.append(record)
+
+
+@pytest.mark.parametrize("as_json", [False, True])
+def test_lines_of_calls_are_the_same_whoever_listens(set_up: Setup, as_json: bool) -> None:
+    """Alone Gaud writes them by a shorter way, beside another handler by the usual one."""
+    stream = set_up(as_json=as_json)
+    lines = [_line(id="req_1", model="a b", ok=True, error=None, ms=1.5), _line(hint=f"not {SECRET}")]
+    log_calls(lines)
+    alone = stream.getvalue()
+    listener = _Listener()
+    logging.getLogger().addHandler(listener)
+    log_calls(lines)
+    assert stream.getvalue() == alone * 2
+    assert alone.count("\n") == 2
+    assert SECRET not in alone
+    assert [(record.levelname, record.getMessage()) for record in listener.heard] == [("WARNING", "call")] * 2
+
+
+class _Pipe(io.StringIO):
+    def __init__(self) -> None:
+        super().__init__()
+        self.pieces: list[str] = []
+
+    def write(self, text: str) -> int:
+        self.pieces.append(text)
+        return len(text)
+
+
+def test_lines_of_calls_go_out_together_and_whole(set_up: Setup, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A pipe takes 4096 bytes in one piece, so no other worker's line can stand in the middle of one."""
+    set_up(as_json=True)
+    pipe = _Pipe()
+    monkeypatch.setattr(logging.getLogger().handlers[0], "stream", pipe)
+    log_calls([_line(number=number, text="é" * number) for number in range(300)])
+    assert [json.loads(line)["number"] for line in "".join(pipe.pieces).splitlines()] == list(range(300))
+    assert all(piece.endswith("\n") and len(piece.encode()) <= 4096 for piece in pipe.pieces)
+    assert len(pipe.pieces) < 100
+
+
+def test_a_log_that_cannot_be_written_stops_nothing(set_up: Setup) -> None:
+    """Calls go on without their lines."""
+    set_up().close()
+    log_calls([_line(id="req_1")])

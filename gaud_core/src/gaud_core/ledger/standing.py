@@ -108,11 +108,16 @@ class Standing:
         """
         wanted = sorted(set(key_ids))
         if wanted:
-            rows = self.statements.keys.rows(self.connection, wanted, {})
-            self.keys = {row[0]: KeyState(*row) for row in rows}
+            day, month = self.periods
+            rows = self.statements.keys.rows(self.connection, wanted, {"day": day, "month": month})
+            for *state, running, today, this_month in rows:
+                key = KeyState(*state)
+                self.keys[key.id], self.running[key.id] = key, running or 0
+                self.used[key.user_id, day] = today or 0
+                self.used[key.user_id, month] = this_month or 0
+            for account, (spent, reserved) in self._spend.items():
+                self.used[account] = self.used.get(account, 0) + spent + reserved
             self._load_windows(sorted(key.id for key in self.keys.values() if key.has_window))
-            self._load_running(sorted(k.id for k in self.keys.values() if k.concurrency is not None))
-            self._load_spend(sorted({key.user_id for key in self.keys.values() if key.has_budget}))
 
     def _load_windows(self, wanted: Sequence[str]) -> None:
         if wanted:
@@ -125,21 +130,6 @@ class Standing:
                 if second > after:
                     self.requests[key] = self.requests.get(key, 0) + requests
                     self.tokens[key] = self.tokens.get(key, 0) + tokens
-
-    def _load_running(self, wanted: Sequence[str]) -> None:
-        if wanted:
-            for key, count in self.statements.running.rows(self.connection, wanted, {}):
-                self.running[key] = count
-
-    def _load_spend(self, wanted: Sequence[str]) -> None:
-        if wanted:
-            day, month = self.periods
-            for user, period, used in self.statements.spend.rows(
-                self.connection, wanted, {"day": day, "month": month}
-            ):
-                self.used[user, period] = used
-            for account, (spent, reserved) in self._spend.items():
-                self.used[account] = self.used.get(account, 0) + spent + reserved
 
     def seconds(self, key_id: str) -> Sequence[Any]:
         """The seconds of a window, oldest first, as (second, requests, tokens); without this batch."""

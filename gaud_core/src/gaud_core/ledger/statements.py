@@ -5,7 +5,18 @@ from __future__ import annotations
 from typing import Any
 
 import attrs
-from sqlalchemy import Dialect, bindparam, func, insert, literal_column, or_, select, update
+from sqlalchemy import (
+    ColumnElement,
+    Dialect,
+    Select,
+    bindparam,
+    case,
+    func,
+    insert,
+    literal_column,
+    select,
+    update,
+)
 
 from gaud_core.store import Prepared, PreparedIn, adding, ignoring
 from gaud_core.store.schema import IS_OPEN, budgets, calls, keys, made, spend, users, windows
@@ -30,9 +41,7 @@ class Statements:
     """Reads take the wanted ids; writes take rows."""
 
     keys: PreparedIn
-    spend: PreparedIn
     windows: PreparedIn
-    running: PreparedIn
     call: Prepared
     seconds: Prepared
     insert_call: Prepared
@@ -47,9 +56,7 @@ class Statements:
         """Compile for SQLite or PostgreSQL."""
         return cls(
             keys=PreparedIn(_keys, dialect),
-            spend=PreparedIn(_spend, dialect),
             windows=PreparedIn(_windows, dialect),
-            running=PreparedIn(_running, dialect),
             call=Prepared(_call(), dialect),
             seconds=Prepared(_seconds(), dialect),
             insert_call=Prepared(_insert_call(), dialect),
@@ -74,22 +81,31 @@ def _listed(size: int) -> list[Any]:
 
 
 def _keys(size: int) -> Any:
+    """What a key may do, and what stands against it; nothing is counted for a limit that it has not."""
     columns = [
         keys.c.id, keys.c.user_id, keys.c.digest, keys.c.previous_digest, keys.c.previous_until,
         keys.c.expires_at, keys.c.revoked_at, keys.c.models, keys.c.rpm, keys.c.tpm, keys.c.concurrency,
         users.c.deleted_at, budgets.c.daily_nanos, budgets.c.monthly_nanos, keys.c.last_used_at,
     ]  # fmt: skip
+    running = select(func.count()).where(IS_OPEN, calls.c.key_id == keys.c.id)
+    counted = (
+        _where(keys.c.concurrency, running),
+        _where(budgets.c.daily_nanos, _used(bindparam("day"))),
+        _where(budgets.c.monthly_nanos, _used(bindparam("month"))),
+    )
     joined = keys.join(users, users.c.id == keys.c.user_id).outerjoin(
         budgets, budgets.c.user_id == users.c.id
     )
-    return select(*columns).select_from(joined).where(keys.c.id.in_(_listed(size)))
+    return select(*columns, *counted).select_from(joined).where(keys.c.id.in_(_listed(size)))
 
 
-def _spend(size: int) -> Any:
-    return select(spend.c.user_id, spend.c.period, spend.c.spent_nanos + spend.c.reserved_nanos).where(
-        spend.c.user_id.in_(_listed(size)),
-        or_(spend.c.period == bindparam("day"), spend.c.period == bindparam("month")),
-    )
+def _where(limit: ColumnElement[Any], counting: Select[Any]) -> ColumnElement[Any]:
+    return case((limit.is_not(None), counting.correlate(keys).scalar_subquery()))
+
+
+def _used(period: ColumnElement[Any]) -> Select[Any]:
+    of_user = spend.c.user_id == keys.c.user_id
+    return select(spend.c.spent_nanos + spend.c.reserved_nanos).where(of_user, spend.c.period == period)
 
 
 def _windows(size: int) -> Any:
@@ -97,14 +113,6 @@ def _windows(size: int) -> Any:
         select(windows.c.key_id, func.sum(windows.c.requests), func.sum(windows.c.tokens))
         .where(windows.c.key_id.in_(_listed(size)), windows.c.second > bindparam("after"))
         .group_by(windows.c.key_id)
-    )
-
-
-def _running(size: int) -> Any:
-    return (
-        select(calls.c.key_id, func.count())
-        .where(IS_OPEN, calls.c.key_id.in_(_listed(size)))
-        .group_by(calls.c.key_id)
     )
 
 
