@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import math
+import threading
 from collections.abc import Sequence
 
 import pytest
@@ -176,6 +177,23 @@ def test_what_hasty_connections_leave_is_carried_over(store: Store) -> None:
     _, pages, carried = driver.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchone()
     assert pages == carried
     hasty.close()
+
+
+async def test_a_long_log_is_carried_over_by_the_thread(
+    store: Store, clock: Clock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The pages of some batches are, and those of the next ones count anew."""
+    carried = threading.Semaphore(0)
+    monkeypatch.setattr(Store, "checkpoint", lambda _: carried.release())
+    ledger = open_ledger(store, clock=clock)
+    ledger.writer.long_log = 20  # a booking that stands alone writes about seven
+    for _ in range(2):
+        for _ in range(2):
+            await ledger.admit(wants())
+        assert not carried.acquire(blocking=False)
+        await ledger.admit(wants())
+        assert await asyncio.to_thread(carried.acquire, timeout=30)
+    ledger.close()
 
 
 def test_a_long_log_begins_anew(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -26,7 +26,8 @@ from gaud_core.store import Store, store_failed
 
 __all__ = ["Waiting", "Writer"]
 
-_CHECKPOINT_AFTER = 100  # batches, each of ten pages or so
+_LONG_LOG = 3000
+_PAGES_OF_A_BATCH = 6  # and about one for each order
 _MOST_TURNS = 4
 _MOST_AT_ONCE = 512
 _TEND_SECS = 10.0
@@ -60,6 +61,11 @@ class Writer:
     retry_secs: float = _RETRY_SECS
     lock_patience_secs: float = _LOCK_PATIENCE_SECS
     """How long the event loop itself looks for another worker's lock to become free."""
+    long_log: int = _LONG_LOG
+    """How many pages are written to SQLite's log, roughly, before the thread carries them over into the file.
+
+    That waits for the disk, and who calls meanwhile waits longer: so not every hundred calls.
+    """
     shortcut: Shortcut | None = attrs.field(default=attrs.Factory(lambda own: own.make_shortcut(), True))
     """The way without the thread, where there is one."""
     _home: asyncio.AbstractEventLoop | None = None
@@ -69,7 +75,7 @@ class Writer:
     """How many orders the last batch had."""
     _seen: int = 0
     _turns: int = 0
-    _written: int = 0
+    _pages: int = 0
     _log_is_long: bool = False
     _notes: int = 0
     """How many ids the thread has not written yet."""
@@ -163,9 +169,10 @@ class Writer:
         if self.shortcut is None or self._failing or self._deferred or self._notes:
             return None
         answers = self.shortcut.write([waiting.order for waiting in batch])
-        self._written += answers is not None
-        if self._written >= _CHECKPOINT_AFTER:
-            self._written, self._log_is_long = 0, True
+        if answers is not None:
+            self._pages += _PAGES_OF_A_BATCH + len(batch)
+        if self._pages >= self.long_log:
+            self._pages, self._log_is_long = 0, True
             self._queue.put(None)  # wakes the thread
         return answers
 
