@@ -161,12 +161,6 @@ def test_what_gaud_new_writes_passes_its_own_tests(overlay: Environment, kind: s
     assert "bird-song  0.1.0" in run(python, "-m", "gaud_core", "providers", cwd=made)
 
 
-@pytest.fixture(scope="module")
-def types(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """What mypy has found out about the core is the same for each plugin."""
-    return tmp_path_factory.mktemp("types")
-
-
 @pytest.mark.parametrize("kind", ["http", "chat"])
 def test_what_gaud_new_writes_is_typed_and_tidy(kind: str, types: Path, tmp_path: Path) -> None:
     """Strict types, sorted imports and format are good as generated."""
