@@ -60,7 +60,8 @@ class Shell:
     @property
     def environ(self) -> dict[str, str]:
         """An environment without anything of the machine's own."""
-        kept = {name: value for name, value in os.environ.items() if name in {"PATH", "LANG", "TMPDIR"}}
+        wanted = {"PATH", "LANG", "TMPDIR", "SSL_CERT_FILE"}
+        kept = {name: value for name, value in os.environ.items() if name in wanted}
         home = {"HOME": str(self.folder), "XDG_CONFIG_HOME": str(self.folder / "config")}
         return {**kept, **home, "GAUD_PLUGINS": "copilot", "PYTHONUNBUFFERED": "1"}
 

@@ -47,7 +47,8 @@ def free_port() -> int:
 
 def worker_environment(folder: Path, clock: str, plant: str = "") -> dict[str, str]:
     """What a worker may see of our environment, and what the harness tells it."""
-    kept = {name: os.environ[name] for name in ("PATH", "LANG", "TZ") if name in os.environ}
+    wanted = ("PATH", "LANG", "TZ", "SSL_CERT_FILE")
+    kept = {name: os.environ[name] for name in wanted if name in os.environ}
     told = {chaos_clock.VARIABLE: clock, "CHAOS_PLANT": plant, "PYTHONPATH": str(IN_WORKER)}
     return kept | told | {"HOME": str(folder), "PYTHONUNBUFFERED": "1"}
 

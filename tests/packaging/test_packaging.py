@@ -22,6 +22,10 @@ FOLDERS = ("gaud_core", "gaud_provider_copilot", "gaud_provider_kiro", "gaud_pro
 PROVIDERS = {"copilot": "Copilot", "kiro": "Kiro", "litellm": "LiteLLM"}
 CONSTRAINTS = ("constraints.txt", "constraints-litellm.txt")
 SENTENCE = "run `pip install ./gaud_core ./gaud_provider_litellm`"
+# Of `no-compile` pip wants to hear no when it is meant. What builds a wheel is installed by the same process.
+_PIP = {"PIP_NO_COMPILE": "no", "PIP_USE_FEATURE": "inprocess-build-deps"}
+# As it is before any test begins: pip needs all the certificates that there are, see conftest.py at the root.
+_ENVIRONMENT = dict(os.environ)
 # What an environment holds of ours: each distribution and where it came from, each provider and its class.
 INVENTORY = """
 import importlib.metadata as m, json
@@ -56,7 +60,7 @@ def run(command: str | Path, *arguments: str, cwd: Path, **extra: str) -> str:
 
     What pip installs is compiled when it is imported, for most of it never is.
     """
-    environment = os.environ | {"PIP_NO_COMPILE": "1"} | extra
+    environment = _ENVIRONMENT | _PIP | extra
     done = subprocess.run(
         [str(command), *arguments], cwd=cwd, env=environment, capture_output=True, text=True, check=False
     )

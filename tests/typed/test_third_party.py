@@ -31,11 +31,11 @@ def test_every_public_name_is_used() -> None:
     assert missing == []
 
 
-def test_mypy(tmp_path: Path) -> None:
+def test_mypy(types: Path, tmp_path: Path) -> None:
     """Strict, away from this repository's settings; an ignore that nothing needs is an error, too."""
     path = tmp_path / "plugin.py"
     path.write_text(PLUGIN.read_text(encoding="utf-8"), encoding="utf-8")
-    done = _said(tmp_path, "mypy", "--strict", "--cache-dir", str(tmp_path / "cache"), str(path))
+    done = _said(tmp_path, "mypy", "--strict", "--cache-dir", str(types), str(path))
     assert done.returncode == 0, done.stdout
 
 

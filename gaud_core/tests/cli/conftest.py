@@ -24,6 +24,8 @@ from gaud_core.store import Store, open_store
 _START_SECS, _STOP_SECS = 60.0, 30.0
 """Enough for a machine that is busy with much else; nothing waits so long where all is well."""
 
+_KEPT = {"PATH", "LANG", "LC_ALL", "TMPDIR", "SSL_CERT_FILE"}
+
 PLUGIN = '''
 from gaud_core import HTTPProvider, Model, Secret, UpstreamFailed, http_url, option, settings
 
@@ -80,7 +82,7 @@ def environ(tmp_path: Path, plugins: Path) -> dict[str, str]:
     """An environment without anything of the machine's own."""
     home = tmp_path / "home"
     home.mkdir()
-    kept = {name: value for name, value in os.environ.items() if name in {"PATH", "LANG", "LC_ALL", "TMPDIR"}}
+    kept = {name: value for name, value in os.environ.items() if name in _KEPT}
     return {**kept, "HOME": str(home), "GAUD_PLUGINS": "acme", "PYTHONPATH": str(plugins)}
 
 
