@@ -31,8 +31,6 @@ T = TypeVar("T")
 NO_TLS = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
 """For clients on loopback: to load the certificates of the world takes 50 ms for each of them."""
 
-_KEPT_OPEN = 4
-"""Of the connections of many calls at once; before each further call httpx would look at all of them."""
 _START_SECS = 10.0
 _SETTLING_LOOKS, _LOOK_SECS = 400, 0.005
 _CHATTY = ("httpx", "httpcore", "aiohttp", "asyncio", "uvicorn.access", "uvicorn.error")
@@ -190,7 +188,7 @@ class ServedGateway:
                 trust_env=False,
                 verify=NO_TLS,
                 timeout=5.0,
-                limits=httpx.Limits(max_connections=None, max_keepalive_connections=_KEPT_OPEN),
+                limits=httpx.Limits(max_connections=None),
             )
         )
         self._wait_until_ready()
