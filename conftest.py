@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import gc
+from collections.abc import Generator, Iterator
 from pathlib import Path
 
 import certifi
@@ -13,6 +14,17 @@ settings.register_profile("gaud", deadline=None, suppress_health_check=[HealthCh
 settings.load_profile("gaud")
 
 _END = "-----END CERTIFICATE-----\n"
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_collection() -> Generator[None, object, object]:
+    """Let the collector leave what is read before the first test alone, for nothing of it is garbage."""
+    gc.disable()
+    try:
+        return (yield)
+    finally:
+        gc.freeze()
+        gc.enable()
 
 
 @pytest.fixture(scope="session", autouse=True)
