@@ -22,6 +22,8 @@ pytestmark = pytest.mark.skipif(
 _ENDS: Final = {"kinds": {"kill at an answer's end": 1}, "per_fault": 12.0, "per_round": 90}
 _KILLS: Final = {"kinds": {"kill": 1}, "per_round": 120}
 _CALM: Final[dict[str, Any]] = {"kinds": {}}
+_EACH = _CALM | {"per_round": 80}
+"""Enough for what goes wrong at each call."""
 _FEW: Final[dict[str, Any]] = {"trials": 2000, "per_round": 250, "seed": 5, "small_disk": False}
 """A run ends at the first round that finds something, which nearly always is the first."""
 
@@ -31,8 +33,8 @@ SEEN_AS: Final[dict[str, tuple[str, dict[str, Any]]]] = {
     "unbooked": ("lost", _CALM),
     "recover_never": ("lost", _KILLS),
     "recover_settled": ("lost", _KILLS),
-    "money_twice": ("doubled", _CALM),
-    "money_half": ("wrong", _CALM),
+    "money_twice": ("doubled", _EACH),
+    "money_half": ("wrong", _EACH),
     "leavers_unbooked": ("wrong", _CALM | {"calm": 0.2}),
     "leavers_free": ("wrong", _CALM | {"calm": 0.5}),
     "revoked_pass": ("wrong", {"kinds": {"revoke": 1, "rotate": 1}, "per_fault": 12.0}),
