@@ -122,9 +122,11 @@ def test_a_running_gateway_follows(
     assert shell("config", "history", **data).out.splitlines()[1].split()[0] == "2"
 
     _install(plugins, "late", PLUGIN)
-    file.write_text(NEXT + "\n[providers.late]\nurl = 'http://late.example'\n")
-    ran = shell("config", "apply", **data)
+    # A file of its own: that of the gateway is followed without a command, on a busy machine before it comes.
+    (folder / "late.toml").write_text(NEXT + "\n[providers.late]\nurl = 'http://late.example'\n")
+    ran = shell("config", "apply", "late.toml", **data)
     assert "starts: late" in ran.out
+    assert shell("config", "apply", **data).out.splitlines()[0] == "Nothing changes."
     assert {one["name"] for one in _health(serving.port)["providers"]} == {"acme", "late"}
 
     _install(plugins, "sick", PLUGIN + "\n    async def start(self):\n        raise RuntimeError('no')\n")
