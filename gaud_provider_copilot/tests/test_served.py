@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
 from typing import Any
 
 import openai
@@ -14,8 +15,12 @@ LOOK = {"name": "look", "input_schema": {"type": "object"}}
 REMINDER = {"type": "text", "text": "<system-reminder>Be kind.</system-reminder>"}
 
 
-def _client(world: World) -> Any:
-    return openai.OpenAI(base_url=f"{world.gateway.http.base_url}/v1", api_key="test", max_retries=0)
+@pytest.fixture
+def gpt(world: World) -> Iterator[Any]:
+    """OpenAI's library."""
+    url = f"{world.gateway.http.base_url}/v1"
+    with openai.OpenAI(base_url=url, api_key="test", max_retries=0) as client:
+        yield client
 
 
 def _row(world: World) -> Any:
@@ -23,9 +28,9 @@ def _row(world: World) -> Any:
 
 
 @pytest.mark.parametrize("stream", [False, True])
-def test_responses(world: World, stream: bool) -> None:
+def test_responses(world: World, gpt: Any, stream: bool) -> None:
     """OpenAI's SDK reads the answer of a model that Copilot serves there alone."""
-    answer = _client(world).responses.create(model="copilot:gpt-5-codex", input="Hi", stream=stream)
+    answer = gpt.responses.create(model="copilot:gpt-5-codex", input="Hi", stream=stream)
     if stream:
         (*_, last) = events = list(answer)
         assert (
@@ -56,9 +61,9 @@ def test_an_error_of_messages(world: World) -> None:
     assert "not supported" in answer.json()["error"]["message"]
 
 
-def test_embeddings(world: World) -> None:
+def test_embeddings(world: World, gpt: Any) -> None:
     """One text or several."""
-    answer = _client(world).embeddings.create(
+    answer = gpt.embeddings.create(
         model="copilot:text-embedding-3-small", input="Hi", encoding_format="float"
     )
     assert [row.embedding for row in answer.data] == [[0.5]]
@@ -87,10 +92,10 @@ def test_a_loop_of_tools_across_the_bridge_from_messages(world: World, stream: b
     assert [_row(world)["units"], world.github.used] == [0, 1]
 
 
-def test_a_loop_of_tools_across_the_bridge_from_responses(world: World) -> None:
+def test_a_loop_of_tools_across_the_bridge_from_responses(world: World, gpt: Any) -> None:
     """OpenAI's SDK at a model of Anthropic's, whose split answer is put together first."""
     tool = {"type": "function", "name": "look", "parameters": {"type": "object"}, "strict": False}
-    ask = _client(world).responses.create
+    ask = gpt.responses.create
     first = ask(model="copilot:claude-sonnet-4.5", input="Hi", tools=[tool])
     assert [item.type for item in first.output] == ["message", "function_call"]
     said = [item.model_dump(exclude_none=True) for item in first.output]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import sqlite3
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -14,6 +15,25 @@ from .conftest import USERS, Serve, World
 from .conversations import PNG
 from .eventstream import event
 from .kiro import TAIL, ScriptedKiro, answer, calls, refusal, says
+
+
+@pytest.fixture
+def gpt(world: World) -> Iterator[Any]:
+    """OpenAI's library."""
+    openai = pytest.importorskip("openai")
+    url = f"{world.gateway.http.base_url}/v1"
+    with openai.OpenAI(base_url=url, api_key="test", max_retries=0) as client:
+        yield client
+
+
+@pytest.fixture
+def claude(world: World) -> Iterator[Any]:
+    """Anthropic's library."""
+    anthropic = pytest.importorskip("anthropic")
+    url = str(world.gateway.http.base_url)
+    with anthropic.Anthropic(base_url=url, api_key="test", max_retries=0) as client:
+        yield client
+
 
 TOOL = {
     "type": "function",
@@ -188,15 +208,12 @@ class Weather:
 
 
 @pytest.mark.parametrize("stream", [False, True])
-def test_the_openai_sdk_drives_tools_in_a_loop(world: World, stream: bool) -> None:
+def test_the_openai_sdk_drives_tools_in_a_loop(world: World, gpt: Any, stream: bool) -> None:
     """It calls both tools, sends their results, and gets the text; the tool's long name is its own."""
-    openai = pytest.importorskip("openai")
     world.kiro.answers = weather = Weather()
-    base = f"{world.gateway.http.base_url}/v1"
-    client = openai.OpenAI(base_url=base, api_key="test", max_retries=0)
     messages: list[Any] = [QUESTION]
     for _ in range(3):
-        message = _said(client, messages, stream=stream)
+        message = _said(gpt, messages, stream=stream)
         messages.append(message)
         if not message.get("tool_calls"):
             break
@@ -224,13 +241,11 @@ def _said(client: Any, messages: list[Any], *, stream: bool) -> Any:
     return {"role": "assistant", "content": done.get("content"), **({"tool_calls": calls} if calls else {})}
 
 
-def test_an_image_and_thinking_with_the_sdk(world: World) -> None:
+def test_an_image_and_thinking_with_the_sdk(world: World, gpt: Any) -> None:
     """The image goes along, and the thought arrives as reasoning."""
-    openai = pytest.importorskip("openai")
     world.kiro.answers = lambda seen: says(["<thinking>a dog?</think", "ing>\n\nA dog."])
-    client = openai.OpenAI(base_url=f"{world.gateway.http.base_url}/v1", api_key="test", max_retries=0)
     content = [{"type": "text", "text": "What is this?"}, {"type": "image_url", "image_url": {"url": PNG}}]
-    got = client.chat.completions.create(
+    got = gpt.chat.completions.create(
         model="kiro:auto", messages=[{"role": "user", "content": content}], reasoning_effort="low"
     )
     message = got.choices[0].message
@@ -239,21 +254,19 @@ def test_an_image_and_thinking_with_the_sdk(world: World) -> None:
 
 
 @pytest.mark.parametrize("stream", [False, True])
-def test_the_anthropic_sdk_drives_tools_in_a_loop(world: World, stream: bool) -> None:
+def test_the_anthropic_sdk_drives_tools_in_a_loop(world: World, claude: Any, stream: bool) -> None:
     """Over the bridge from Anthropic's dialect: both tools are called, their results sent, the text comes."""
-    anthropic = pytest.importorskip("anthropic")
     world.kiro.answers = weather = Weather()
-    client = anthropic.Anthropic(base_url=str(world.gateway.http.base_url), api_key="test", max_retries=0)
     function: Any = TOOL["function"]
     tool = {"name": function["name"], "description": "Tells.", "input_schema": function["parameters"]}
     asked: dict[str, Any] = {"model": "kiro:auto", "max_tokens": 1000, "tools": [tool]}
     messages: list[Any] = [QUESTION]
     for _ in range(3):
         if stream:
-            with client.messages.stream(messages=messages, **asked) as events:
+            with claude.messages.stream(messages=messages, **asked) as events:
                 message = events.get_final_message()
         else:
-            message = client.messages.create(messages=messages, **asked)
+            message = claude.messages.create(messages=messages, **asked)
         messages.append({"role": "assistant", "content": message.content})
         uses = [block for block in message.content if block.type == "tool_use"]
         if not uses:

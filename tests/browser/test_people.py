@@ -11,16 +11,12 @@ from .conftest import Visitors, Watch
 from .world import World
 
 
-def sdk(gaud: World, key: str) -> openai.OpenAI:
-    """OpenAI's client, as a user of the key has it."""
-    return openai.OpenAI(base_url=f"{gaud.url}/v1", api_key=key, max_retries=0)
-
-
-def say_hello(client: openai.OpenAI) -> str:
-    """Make a call."""
-    answer = client.chat.completions.create(
-        model="litellm:gpt-4o", messages=[{"role": "user", "content": "Hello!"}]
-    )
+def say_hello(gaud: World, key: str) -> str:
+    """Make a call with OpenAI's client, as a user of the key does."""
+    with openai.OpenAI(base_url=f"{gaud.url}/v1", api_key=key, max_retries=0) as client:
+        answer = client.chat.completions.create(
+            model="litellm:gpt-4o", messages=[{"role": "user", "content": "Hello!"}]
+        )
     return str(answer.choices[0].message.content)
 
 
@@ -40,15 +36,14 @@ def test_a_key_is_made_used_and_then_stopped_by_a_budget(visitor: Visitors, lite
     page.get_by_role("button", name="Copied").wait_for()
     key = page.evaluate("navigator.clipboard.readText()")
     assert key == page.locator("#key-text").inner_text()
-    client = sdk(litellm, key)
-    assert "Hello" in say_hello(client)
+    assert "Hello" in say_hello(litellm, key)
 
     page.get_by_role("link", name="Done").click()
     page.get_by_label("Daily limit ($)").fill("0.000001")
     page.get_by_role("button", name="Set the budget").click()
     page.get_by_text("The budget is set.").wait_for()
     with pytest.raises(openai.RateLimitError, match="daily budget"):
-        say_hello(client)
+        say_hello(litellm, key)
     page.goto("/ui/budgets")
     row = page.get_by_role("row").filter(has_text=name)
     assert row.get_by_role("img", name="% used").count() == 1
@@ -86,9 +81,9 @@ def test_a_key_is_changed_rotated_and_revoked_with_a_question_each(visitor: Visi
     page.get_by_label("The old text works on for").select_option("no time at all")
     dialog.get_by_role("button", name="Rotate").click()
     new = page.locator("#key-text").inner_text()
-    assert "Hello" in say_hello(sdk(litellm, new))
+    assert "Hello" in say_hello(litellm, new)
     with pytest.raises(openai.AuthenticationError):
-        say_hello(sdk(litellm, old))
+        say_hello(litellm, old)
 
     page.goto(f"/ui/users/{user.id}")
     page.get_by_role("button", name="Revoke").press("Enter")
@@ -100,7 +95,7 @@ def test_a_key_is_changed_rotated_and_revoked_with_a_question_each(visitor: Visi
     page.get_by_role("dialog").get_by_role("button", name="Revoke").click()
     page.get_by_text("The key is revoked.").wait_for()
     with pytest.raises(openai.AuthenticationError):
-        say_hello(sdk(litellm, new))
+        say_hello(litellm, new)
 
 
 def test_a_user_is_deleted_after_a_question(visitor: Visitors, gaud: World) -> None:

@@ -52,10 +52,10 @@ def test_litellm_is_set_up_and_works_at_once(gaud: World, form: Any) -> None:
     assert "# The gateway of the tests; this comment stays." in gaud.file.read_text()
     user = gaud.people.create_user(f"At once {id(form)}", actor="test")
     key = gaud.people.create_key(user.id, actor="test")[1]
-    client = openai.OpenAI(base_url=f"{gaud.url}/v1", api_key=key, max_retries=0)
-    answer = client.chat.completions.create(
-        model="litellm:gpt-4o", messages=[{"role": "user", "content": "Hello!"}]
-    )
+    with openai.OpenAI(base_url=f"{gaud.url}/v1", api_key=key, max_retries=0) as client:
+        answer = client.chat.completions.create(
+            model="litellm:gpt-4o", messages=[{"role": "user", "content": "Hello!"}]
+        )
     assert "Hello" in str(answer.choices[0].message.content)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
 from typing import Any, ClassVar
 
 import anthropic
@@ -34,15 +35,19 @@ HI: Any = [{"role": "user", "content": "Hi"}]
 
 
 @pytest.fixture
-def claude(gaud: Served) -> anthropic.Anthropic:
+def claude(gaud: Served) -> Iterator[anthropic.Anthropic]:
     """Anthropic's library."""
-    return anthropic.Anthropic(base_url=f"http://127.0.0.1:{gaud.port}", api_key="test", max_retries=0)
+    url = f"http://127.0.0.1:{gaud.port}"
+    with anthropic.Anthropic(base_url=url, api_key="test", max_retries=0) as client:
+        yield client
 
 
 @pytest.fixture
-def gpt(gaud: Served) -> openai.OpenAI:
+def gpt(gaud: Served) -> Iterator[openai.OpenAI]:
     """OpenAI's library."""
-    return openai.OpenAI(base_url=f"http://127.0.0.1:{gaud.port}/v1", api_key="test", max_retries=0)
+    url = f"http://127.0.0.1:{gaud.port}/v1"
+    with openai.OpenAI(base_url=url, api_key="test", max_retries=0) as client:
+        yield client
 
 
 def test_anthropic_whole(claude: anthropic.Anthropic, upstream: ScriptedUpstream) -> None:
