@@ -10,6 +10,8 @@ import certifi
 import pytest
 from hypothesis import HealthCheck, settings
 
+from gaud_core_pytest import asks_for_live
+
 settings.register_profile("gaud", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("gaud")
 
@@ -28,8 +30,14 @@ def pytest_collection() -> Generator[None, object, object]:
 
 
 @pytest.fixture(scope="session", autouse=True)
-def one_certificate(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
-    """Trust one authority only: each gateway loads all that there are, and here needs none on loopback."""
+def one_certificate(pytestconfig: pytest.Config, tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """Trust one authority only: each gateway loads all that there are, and needs none on loopback.
+
+    Live tests leave it, so they need the others as well.
+    """
+    if asks_for_live(pytestconfig):
+        yield
+        return
     path = tmp_path_factory.mktemp("certificates") / "one.pem"
     first, end, _ = Path(certifi.where()).read_text(encoding="utf-8").partition(_END)
     path.write_text(first + end, encoding="utf-8")

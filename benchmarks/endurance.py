@@ -31,7 +31,7 @@ _WARM = 100_000
 
 def mixed(port: int, keys: Sequence[str]) -> Iterator[Target]:
     """Give calls without end: of a hundred, 80 whole ones, 6 streams, 8 longer ones, and 6 refused."""
-    chance = random.Random(7)  # noqa: S311  the same mix every time
+    chance = random.Random(7)  # the same mix every time
     for number in itertools.count():
         key, kind = keys[number % len(keys)], chance.randrange(100)
         if kind < 80:

@@ -23,10 +23,14 @@ def pytest_configure(config: pytest.Config) -> None:
     config.stash[_NEWER] = {}
 
 
+def asks_for_live(config: pytest.Config) -> bool:
+    """Whether the run is to call real upstreams."""
+    return "live" in str(config.getoption("markexpr", ""))
+
+
 @pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     """Skip what came after the level that a plugin claims, and the live tests unless they are asked for."""
-    asked_for_live = "live" in str(config.getoption("markexpr", ""))
     for item in items:
         cls = getattr(item, "cls", None)
         if cls is None or not hasattr(cls, "gaud_kit"):
@@ -34,7 +38,7 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
         if reason := _too_new(item, cls):
             config.stash[_NEWER][item.nodeid] = reason
             item.add_marker(pytest.mark.skip(reason=reason))
-        elif item.get_closest_marker("live") and not asked_for_live:
+        elif item.get_closest_marker("live") and not asks_for_live(config):
             item.add_marker(pytest.mark.skip(reason="calls the real upstream: run it with `pytest -m live`"))
 
 

@@ -15,7 +15,7 @@ from sqlalchemy import Connection, select
 from gaud_core.ledger import workers
 from gaud_core.ledger.settle import OpenCall, close
 from gaud_core.ledger.standing import Standing
-from gaud_core.ledger.statements import Statements
+from gaud_core.ledger.statements import OPEN_CALL, Statements
 from gaud_core.ledger.values import Settlement
 from gaud_core.ledger.workers import Worker
 from gaud_core.store.schema import IS_OPEN, calls
@@ -54,11 +54,7 @@ def left_open(
 
 def orphans(connection: Connection, living: list[str]) -> list[OpenCall]:
     """Open calls of any worker but these."""
-    columns = (
-        calls.c.id, calls.c.state, calls.c.user_id, calls.c.key_id, calls.c.reserved_nanos,
-        calls.c.reserved_tokens, calls.c.cost_nanos, calls.c.admitted_at,
-    )  # fmt: skip
-    rows = connection.execute(select(*columns).where(IS_OPEN, calls.c.worker.not_in(living)))
+    rows = connection.execute(select(*OPEN_CALL).where(IS_OPEN, calls.c.worker.not_in(living)))
     return [OpenCall(*row) for row in rows]
 
 

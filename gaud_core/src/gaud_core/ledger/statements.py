@@ -21,7 +21,7 @@ from sqlalchemy import (
 from gaud_core.store import Prepared, PreparedIn, adding, ignoring
 from gaud_core.store.schema import IS_OPEN, budgets, calls, keys, made, spend, users, windows
 
-__all__ = ["Statements"]
+__all__ = ["OPEN_CALL", "Statements"]
 
 _ADMITTED = (
     "id", "worker", "user_id", "key_id", "instance", "provider", "model", "endpoint", "stream",
@@ -32,6 +32,12 @@ _ENDED = (
     "cost_source", "settled_at", "first_byte_ms", "total_ms", "error", "milliunits",
     "quantity", "unit", "sent_ms",
 )  # fmt: skip
+
+OPEN_CALL = (
+    calls.c.id, calls.c.state, calls.c.user_id, calls.c.key_id, calls.c.reserved_nanos,
+    calls.c.reserved_tokens, calls.c.cost_nanos, calls.c.admitted_at,
+)  # fmt: skip
+"""The columns of an `OpenCall`, in its order."""
 
 _MADE = ("id", "user_id", "instance", "key_id", "created_at")
 
@@ -117,11 +123,7 @@ def _windows(size: int) -> Any:
 
 
 def _call() -> Any:
-    columns = (
-        calls.c.id, calls.c.state, calls.c.user_id, calls.c.key_id, calls.c.reserved_nanos,
-        calls.c.reserved_tokens, calls.c.cost_nanos, calls.c.admitted_at,
-    )  # fmt: skip
-    return select(*columns).where(calls.c.id == bindparam("call"))
+    return select(*OPEN_CALL).where(calls.c.id == bindparam("call"))
 
 
 def _seconds() -> Any:

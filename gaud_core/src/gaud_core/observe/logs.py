@@ -143,14 +143,15 @@ def _pieces(lines: Iterable[str]) -> Iterator[str]:
 
 def log_calls(lines: Sequence[Line]) -> None:
     """Log the lines of calls; without the detours of `logging` where nobody else listens."""
-    root = logging.getLogger()
-    ours = root.handlers[0] if len(root.handlers) == 1 else None
-    if isinstance(ours, _Lines) and isinstance(formatter := ours.formatter, _Formatter):
-        with suppress(OSError, ValueError):  # a log that cannot be written stops nothing
-            ours.write([formatter.masked(line) for line in lines])
+    ours = list(_ours())
+    if len(ours) != 1 or len(logging.getLogger().handlers) != 1:
+        for line in lines:
+            logging.getLogger(line.name).handle(_CallRecord(line))
         return
-    for line in lines:
-        logging.getLogger(line.name).handle(_CallRecord(line))
+    handler, formatter = ours[0]
+    told = [formatter.masked(line) for line in lines]
+    with suppress(OSError, ValueError):  # a log that cannot be written stops nothing
+        handler.write(told)
 
 
 def set_up_logging(level: str, *, as_json: bool, secrets: Iterable[str] = ()) -> None:

@@ -109,7 +109,7 @@ class Timeouts:
     total: float = 120.0
 
 
-@attrs.frozen(slots=False)
+@attrs.frozen(slots=False)  # as the values of `call.py`
 class UpstreamRequest:
     """An HTTP request that the gateway is to send for a provider.
 

@@ -214,7 +214,7 @@ def _objection(reply: Any) -> str:
         text = names + "".join([value for _, value in reply.headers])
     except (TypeError, ValueError):
         return "headers that are not pairs of text"
-    if not text.isprintable() and _CONTROL.search(text):
+    if not text.isprintable() and _CONTROL.search(text):  # the first look is the quick one
         return "a header with a control character"
     well_named = names == names.lower() and " " not in names and names.count(":") == len(reply.headers) - 1
     return (
