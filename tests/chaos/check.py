@@ -19,7 +19,7 @@ from .cast import Cast
 from .upstream import Journal, Visit
 from .workers import Life
 
-__all__ = ["KINDS", "Evidence", "Finding", "inspect", "open_calls", "read_rows", "verified"]
+__all__ = ["KINDS", "Evidence", "Finding", "in_the_books", "inspect", "open_calls", "read_rows", "verified"]
 
 KINDS = ("lost", "doubled", "wrong", "overshoot")
 _MINUTE = 60_000
@@ -59,7 +59,7 @@ def inspect(store: Store, evidence: Evidence, now: int) -> list[Finding]:
         *_counters(store, rows),
         *verified(store, now),
         *_windows(rows, evidence),
-        *_crowds(evidence),
+        *_crowds(rows, evidence),
         *_budgets(rows, evidence),
         *_ended_keys(rows, evidence),
     ]
@@ -75,6 +75,12 @@ def open_calls(store: Store) -> list[str]:
     """The calls that have not ended."""
     with store.reading() as connection:
         return list(connection.execute(select(calls.c.id).where(calls.c.state == "open")).scalars())
+
+
+def in_the_books(store: Store) -> int:
+    """How many workers say there that they live."""
+    with store.reading() as connection:
+        return len(connection.execute(select(workers.c.id)).fetchall())
 
 
 def verified(store: Store, now: int) -> Iterator[Finding]:
@@ -186,7 +192,6 @@ def _counters(store: Store, rows: Rows) -> Iterator[Finding]:
             sums[row.user_id, period] += row.cost_nanos or 0
     with store.reading() as connection:
         told = {(row.user_id, row.period): row for row in connection.execute(select(spend))}
-        left = connection.execute(select(workers.c.id)).scalars().all()
     for key, should in sums.items():
         has = told[key].spent_nanos if key in told else 0
         if has != should:
@@ -196,8 +201,8 @@ def _counters(store: Store, rows: Rows) -> Iterator[Finding]:
     for key, row in told.items():
         if row.reserved_nanos:
             yield Finding("wrong", f"{row.reserved_nanos} of {key} are reserved, and nobody calls")
-    if left:
-        yield Finding("wrong", f"{len(left)} workers are in the books, and none runs")
+    if left := in_the_books(store):
+        yield Finding("wrong", f"{left} workers are in the books, and none runs")
 
 
 def _windows(rows: Rows, evidence: Evidence) -> Iterator[Finding]:
@@ -228,19 +233,21 @@ def _tokens(rows: Sequence[Any], at: int) -> int:
     return used
 
 
-def _crowds(evidence: Evidence) -> Iterator[Finding]:
+def _crowds(rows: Rows, evidence: Evidence) -> Iterator[Finding]:
     """No key had more calls at the upstream at a time than it may, but for calls that were given up."""
     lives = {trial.plan.number: trial.life for trial in evidence.trials}
+
+    def given_up(visit: Visit, at: int) -> bool:
+        life, row = lives.get(visit.plan.number), rows.get(visit.id)
+        began = visit.began if row is None else row.admitted_at  # it may have been stopped before it called
+        return life is not None and life.seemed_dead(evidence.stale_ms, began, at)
+
     for crowd in evidence.journal.crowds:
         limit = evidence.journal.limits[crowd.key]
-        counted = [v for v in crowd.visits if not _given_up(lives.get(v.plan.number), v, crowd.at, evidence)]
+        counted = [visit for visit in crowd.visits if not given_up(visit, crowd.at)]
         if len(counted) > limit:
             ids = ", ".join(visit.id for visit in counted)
             yield Finding("overshoot", f"{len(counted)} calls of {crowd.key} ran, {limit} may: {ids}")
-
-
-def _given_up(life: Life | None, visit: Visit, at: int, evidence: Evidence) -> bool:
-    return life is not None and life.seemed_dead(evidence.stale_ms, visit.began, at)
 
 
 def _budgets(rows: Rows, evidence: Evidence) -> Iterator[Finding]:

@@ -27,6 +27,7 @@ KINDS: Final[Mapping[str, int]] = MappingProxyType(
         "restart": 4,
         "pause": 5,
         "long pause": 2,
+        "long pause writing": 1,
         "file limit": 3,
         "disk full": 3,
         "revoke": 3,
@@ -46,6 +47,7 @@ class Faults:
     cast: Cast
     rng: random.Random
     stale_secs: float
+    database: Path
     small_disk: Path | None = None
     kinds: Mapping[str, int] = KINDS
     thrown: Counter[str] = attrs.field(factory=Counter)
@@ -96,6 +98,7 @@ class Faults:
             "restart": self._restart,
             "pause": lambda: self._pause(self.rng.uniform(0.02, 0.5)),
             "long pause": lambda: self._pause(self.stale_secs * self.rng.uniform(1.1, 1.5)),
+            "long pause writing": self._pause_writing,
             "file limit": self._file_limit,
             "disk full": self._fill_disk,
             "revoke": self.cast.revoke,
@@ -156,6 +159,11 @@ class Faults:
     async def _pause(self, seconds: float) -> bool:
         life = await self._one()
         return life is not None and self._meanwhile(life.pause(seconds))
+
+    async def _pause_writing(self) -> bool:
+        """Nobody writes meanwhile: when it goes on, each worker has been silent to the other."""
+        life, seconds = await self._one(), self.stale_secs * self.rng.uniform(1.1, 1.5)
+        return life is not None and await life.pause_writing(self.database, seconds)
 
     async def _file_limit(self) -> bool:
         life = (

@@ -61,6 +61,11 @@ class Field:
         """The folder of the data."""
         return self.folder / "data"
 
+    @property
+    def database(self) -> Path:
+        """The file of the database."""
+        return self.data / "gaud.db"
+
     def configure(self, policy: str = "cancel", timeout_secs: float = 1.0) -> None:
         """Write the configuration that workers read at their start."""
         config = self.folder / "llm-proxy.toml"

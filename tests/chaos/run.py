@@ -17,7 +17,7 @@ from gaud_core.errors import BooksClosed
 from gaud_core.ledger.workers import STALE_MS
 
 from .callers import Client, Trial, client_session
-from .check import Evidence, Finding, inspect, open_calls, read_rows, verified
+from .check import Evidence, Finding, in_the_books, inspect, open_calls, read_rows, verified
 from .faults import KINDS, Faults
 from .field import Field, open_field, small_disk
 from .plan import draw
@@ -109,7 +109,9 @@ class Stage:
         options, field = self.options, self.field
         stale_secs = STALE_MS / 1000 / options.speed
         rng = random.Random(options.seed + 1)
-        self.faults = Faults(field.slots[:2], field.cast, rng, stale_secs, self.disk, options.kinds)
+        self.faults = Faults(
+            field.slots[:2], field.cast, rng, stale_secs, field.database, self.disk, options.kinds
+        )
         self.client = Client(self.session, self.faults.ended)
         self.rng = random.Random(options.seed + 2)
 
@@ -209,7 +211,9 @@ class Stage:
         await third.wait_ready()
         if not self.findings:
             await self._expect_silence()
-        await asyncio.sleep(1.3 * self.faults.stale_secs if self.faults.alone else 0)
+        with contextlib.suppress(TimeoutError):  # what is still there then is a finding
+            async with asyncio.timeout(_QUIET_SECS):
+                await until(lambda: in_the_books(self.field.store) == 1, every=0.05)
         code = await third.life.terminate()
         if code:
             self._find("wrong", f"{third.name} ended with {code}:\n{third.tail()}")

@@ -23,6 +23,8 @@ IN_WORKER = Path(chaos_clock.__file__).parent
 START_SECS = 40.0
 _STOP_SECS = 20.0
 _REFUSED = 2
+_TRIES = 200
+_WAL_WRITE_LOCK = "120"  # the byte's place (https://sqlite.org/walformat.html, section 2.3.1)
 _SERVE = (sys.executable, "-m", "gaud_core", "serve")
 
 
@@ -106,6 +108,19 @@ class Life:
             self.process.send_signal(signal.SIGCONT)
             self.paused = False
 
+    async def pause_writing(self, database: Path, seconds: float) -> bool:
+        """Stop it in the midst of a transaction, so that nobody else can write; False if none was met."""
+        for _ in range(_TRIES):
+            if not self.runs:
+                break
+            self.process.send_signal(signal.SIGSTOP)
+            if _has_write_lock(self.process.pid, database):
+                await self.pause(seconds)
+                return True
+            self.process.send_signal(signal.SIGCONT)
+            await asyncio.sleep(0.002)
+        return False
+
     async def disk_full(self, most_bytes: int, seconds: float) -> None:
         """Let it write no file beyond so many bytes for a while: to it, the disk is full."""
         self.was_full = True
@@ -127,6 +142,15 @@ class Life:
         """Whether others may have taken it for dead at some time between."""
         long = [(a, b) for a, b in self.pauses if b - a >= stale_ms * 9 // 10]
         return self.is_alone and any(a <= at and b >= began for a, b in long)
+
+
+def _has_write_lock(pid: int, database: Path) -> bool:
+    """Whether a process that was stopped holds SQLite's lock for writing: a byte of the log's index."""
+    os.waitid(os.P_PID, pid, os.WSTOPPED | os.WEXITED | os.WNOWAIT)  # a signal takes a moment
+    inode = database.with_name(f"{database.name}-shm").stat().st_ino
+    locks = (line.split() for line in Path("/proc/locks").read_text().splitlines())
+    mine = [fields for fields in locks if fields[3:5] == ["WRITE", str(pid)]]
+    return any(fields[5].endswith(f":{inode}") and fields[6] == _WAL_WRITE_LOCK for fields in mine)
 
 
 @attrs.define(eq=False)

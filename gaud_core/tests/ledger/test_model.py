@@ -20,7 +20,7 @@ from gaud_core.ledger.periods import day_of, month_of
 from gaud_core.ledger.settle import Closing
 from gaud_core.ledger.statements import Statements
 from gaud_core.ledger.verify import verify
-from gaud_core.ledger.workers import Worker, this_process
+from gaud_core.ledger.workers import Lookout, Worker, this_process
 from gaud_core.store import open_store
 from gaud_core.store.schema import calls
 
@@ -90,7 +90,7 @@ class BooksMachine(RuleBasedStateMachine):
         """A worker that joins the books, and recovers."""
         self.births += 1
         worker = this_process(f"w{self.births}", self.clock())
-        books = Books(worker, self.statements, self.clock, Policy(retention_days=2), self.alive)
+        books = Books(worker, self.statements, self.clock, Policy(retention_days=2), Lookout(self.alive))
         with self.store.writing() as connection:
             books.tend(connection)
         return books

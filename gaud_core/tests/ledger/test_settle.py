@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import os
 import subprocess
 import sys
@@ -12,8 +13,9 @@ import pytest
 from msgspec.structs import replace
 from sqlalchemy import select, text, update
 
+from gaud_core.errors import LimitReached
 from gaud_core.ledger import Ledger, Policy, Settled, Settlement, open_ledger
-from gaud_core.ledger.workers import STALE_MS, is_alive, this_process
+from gaud_core.ledger.workers import STALE_MS, Worker, is_alive, this_process
 from gaud_core.store import Store
 from gaud_core.store.schema import calls, keys, spend, windows, workers
 
@@ -23,6 +25,11 @@ from .support import add_key, limit, money, row, wants
 DONE = Settlement(
     200, 40, "priced", 3, 4, 1, 2, first_byte_ms=5, total_ms=9, milliunits=250, quantity=6, unit="images"
 )
+
+
+def _by_heartbeat(worker: Worker, now: int) -> bool:
+    """Judge as one judges a worker on another host."""
+    return is_alive(attrs.evolve(worker, host="elsewhere"), now)
 
 
 def _dead(_worker: object, _now: int) -> bool:
@@ -165,6 +172,43 @@ def test_who_is_alive(clock: Clock) -> None:
     stranger = attrs.evolve(own, host="elsewhere")
     assert is_alive(stranger, clock() + STALE_MS - 1)
     assert not is_alive(stranger, clock() + STALE_MS)
+
+
+async def test_who_could_not_be_heard_is_not_dead(store: Store, clock: Clock) -> None:
+    """Nobody could write for a while: the first who can again gives the others the time to do so."""
+    limit(store, concurrency=1)
+    first, second = (open_ledger(store, clock=clock, alive=_by_heartbeat) for _ in range(2))
+    await second.admit(wants(call="c1"))
+    clock.pass_secs(70)
+    with pytest.raises(LimitReached):
+        await first.admit(wants())
+    clock.pass_secs(10)
+    await second.settle(await second.admit(wants(key=None)), DONE)
+    for _ in range(3):
+        clock.pass_secs(10)
+        with pytest.raises(LimitReached):
+            await first.admit(wants())
+    assert row(store, "c1").state == "open"
+    for _ in range(4):  # now only the second is silent
+        clock.pass_secs(10)
+        with contextlib.suppress(LimitReached):
+            await first.admit(wants(call="c2"))
+    assert (row(store, "c1").state, row(store, "c2").state) == ("lost", "open")
+    first.close()
+    second.close()
+
+
+async def test_who_could_not_write_judges_nobody(store: Store, clock: Clock) -> None:
+    """The disk was full, perhaps for the others as well."""
+    first, second = (open_ledger(store, clock=clock, alive=_by_heartbeat) for _ in range(2))
+    await second.admit(wants(call="c1"))
+    for _ in range(6):
+        clock.pass_secs(10)
+        first.books.unsure()
+        await first.admit(wants())
+    assert row(store, "c1").state == "open"
+    first.close()
+    second.close()
 
 
 async def test_verify_names_each_difference(ledger: Ledger, store: Store) -> None:

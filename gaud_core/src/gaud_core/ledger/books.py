@@ -13,12 +13,12 @@ from gaud_core.errors import ApiError
 from gaud_core.ledger import retention, workers
 from gaud_core.ledger.admit import admit
 from gaud_core.ledger.made import MOST_KEPT, Made, forget_oldest
-from gaud_core.ledger.recover import Alive, recover
+from gaud_core.ledger.recover import recover
 from gaud_core.ledger.settle import Closing, OpenCall, settle
 from gaud_core.ledger.standing import Standing
 from gaud_core.ledger.statements import Statements
 from gaud_core.ledger.values import Admission, Policy, Settled, Ticket
-from gaud_core.ledger.workers import Worker
+from gaud_core.ledger.workers import BEAT_MS, Lookout, Worker
 from gaud_core.store import Clock
 
 __all__ = ["Answer", "Books", "Order"]
@@ -26,7 +26,6 @@ __all__ = ["Answer", "Books", "Order"]
 Order = Admission | Closing | Made
 Answer = Ticket | Settled | ApiError | None
 
-_BEAT_MS = 10_000
 _LOOK_EVERY = 1000
 
 log = logging.getLogger("gaud.ledger")
@@ -40,7 +39,7 @@ class Books:
     statements: Statements
     clock: Clock
     policy: Policy = attrs.field(factory=Policy)
-    alive: Alive = workers.is_alive
+    lookout: Lookout = attrs.field(factory=Lookout)
     most_made: int = MOST_KEPT
     _beaten: int | None = None
     _made: int = 0
@@ -83,7 +82,8 @@ class Books:
         """Show that this worker lives, and close what dead ones have left."""
         now = self.clock()
         workers.beat(connection, self.worker, now)
-        lost = recover(connection, self.statements, now, self.worker.id, self.alive)
+        self.lookout.wrote(now)
+        lost = recover(connection, self.statements, now, self.worker.id, self.lookout.is_alive)
         retention.forget_seconds(connection, now)
         if self._has_made_much():
             forget_oldest(connection, self.most_made)
@@ -101,7 +101,7 @@ class Books:
         return self._is_due(self.clock())
 
     def _is_due(self, now: int) -> bool:
-        return self._beaten is None or now - self._beaten >= _BEAT_MS or self._has_made_much()
+        return self._beaten is None or now - self._beaten >= BEAT_MS or self._has_made_much()
 
     def _has_made_much(self) -> bool:
         """Whether it is time to look that the ids which are remembered do not become too many."""
@@ -110,6 +110,7 @@ class Books:
     def unsure(self) -> None:
         """Beat again with the next transaction, since the last one was not committed."""
         self._beaten = None
+        self.lookout.failed(self.clock())
 
     def prune(self, connection: Connection) -> bool:
         """Delete some old rows and say whether there are more."""
@@ -119,4 +120,4 @@ class Books:
     def leave(self, connection: Connection) -> list[OpenCall]:
         """Take this worker out; whatever it has left open is lost."""
         workers.leave(connection, self.worker.id)
-        return recover(connection, self.statements, self.clock(), None, self.alive)
+        return recover(connection, self.statements, self.clock(), None, self.lookout.is_alive)

@@ -11,7 +11,6 @@ from gaud_core.errors import BooksClosed
 from gaud_core.ledger import workers
 from gaud_core.ledger.books import Books
 from gaud_core.ledger.made import Made, find_made
-from gaud_core.ledger.recover import Alive
 from gaud_core.ledger.settle import Closing, OpenCall
 from gaud_core.ledger.statements import Statements
 from gaud_core.ledger.values import Admission, Policy, Settled, Settlement, Ticket
@@ -93,7 +92,7 @@ def open_ledger(
     policy: Policy | None = None,
     *,
     clock: Clock = utc_millis,
-    alive: Alive = workers.is_alive,
+    alive: workers.Alive = workers.is_alive,
 ) -> Ledger:
     """Join the books as a new worker: recover what dead ones have left, then start the writer.
 
@@ -102,9 +101,8 @@ def open_ledger(
     """
     now = clock()
     statements = Statements.compile(store.engine.dialect)
-    books = Books(
-        workers.this_process(new_id("worker", now), now), statements, clock, policy or Policy(), alive
-    )
+    own, lookout = workers.this_process(new_id("worker", now), now), workers.Lookout(alive)
+    books = Books(own, statements, clock, policy or Policy(), lookout)
     with store.writing() as connection:
         lost = books.tend(connection)
     writer = Writer(store, books)

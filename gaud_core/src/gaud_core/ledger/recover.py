@@ -8,8 +8,6 @@ takes the estimate's place.
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
 from sqlalchemy import Connection, select
 
 from gaud_core.ledger import workers
@@ -17,13 +15,10 @@ from gaud_core.ledger.settle import OpenCall, close
 from gaud_core.ledger.standing import Standing
 from gaud_core.ledger.statements import OPEN_CALL, Statements
 from gaud_core.ledger.values import Settlement
-from gaud_core.ledger.workers import Worker
+from gaud_core.ledger.workers import Alive, Worker
 from gaud_core.store.schema import IS_OPEN, calls
 
-__all__ = ["Alive", "left_open", "orphans", "recover"]
-
-Alive = Callable[[Worker, int], bool]
-"""Whether a worker still runs at that time."""
+__all__ = ["left_open", "orphans", "recover"]
 
 _REASON = "The process that served the call ended before the call did."
 

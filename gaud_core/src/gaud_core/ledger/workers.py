@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import os
 import platform
+from collections.abc import Callable
 from pathlib import Path
 
 import attrs
@@ -12,10 +13,17 @@ from sqlalchemy import Connection, delete, insert, select, update
 
 from gaud_core.store.schema import workers
 
-__all__ = ["STALE_MS", "Worker", "beat", "is_alive", "leave", "others", "this_process"]
+__all__ = [
+    "BEAT_MS", "STALE_MS", "Alive", "Lookout", "Worker", "beat", "is_alive", "leave", "others", "this_process"
+]  # fmt: skip
+
+BEAT_MS = 10_000
+"""How often a worker writes its heartbeat."""
 
 STALE_MS = 60_000
 """A worker whose heartbeat is older is dead, if it runs where nobody here can look."""
+
+_PAUSE_MS = 3 * BEAT_MS
 
 
 @attrs.frozen
@@ -28,6 +36,10 @@ class Worker:
     process: str
     started_at: int
     heartbeat: int
+
+
+Alive = Callable[[Worker, int], bool]
+"""Whether a worker still runs at that time."""
 
 
 def this_process(worker_id: str, now: int) -> Worker:
@@ -47,6 +59,34 @@ def is_alive(worker: Worker, now: int) -> bool:
         return False
     began = _process_start(worker.pid)
     return began == worker.process if began else fresh
+
+
+@attrs.define(eq=False)
+class Lookout:
+    """Tells whether the others live, for a worker that writes to the same books.
+
+    Silence means something only while one could have been heard. Who stops in the midst of a transaction, or
+    fills the disk, silences everybody: then the first who can write again must not take the rest for dead,
+    but gives them the time to write as well.
+    """
+
+    alive: Alive = is_alive
+    _wrote_at: int | None = None
+    _hears_from: int = 0
+
+    def wrote(self, now: int) -> None:
+        """Note that a heartbeat of this worker is being written."""
+        if self._wrote_at is not None and now - self._wrote_at > _PAUSE_MS:
+            self._hears_from = now + _PAUSE_MS
+        self._wrote_at = now
+
+    def failed(self, now: int) -> None:
+        """Note that this worker could not write."""
+        self._hears_from = now + _PAUSE_MS
+
+    def is_alive(self, worker: Worker, now: int) -> bool:
+        """Whether a worker lives, as far as can be told from here."""
+        return self.alive(worker if now >= self._hears_from else attrs.evolve(worker, heartbeat=now), now)
 
 
 def beat(connection: Connection, worker: Worker, now: int) -> None:

@@ -301,6 +301,7 @@ class Writer:
                 return work(connection)
         except Exception as error:  # protects the thread, as above
             self._disconnect()
+            self.books.unsure()
             if not store_failed(error):
                 log.exception("the ledger could not be tended")
             return None
