@@ -56,6 +56,7 @@ class Wire(asyncio.Protocol):
         self._buffer = bytearray()
         self._changed = asyncio.Event()
         self._gone = asyncio.Event()
+        self._lost = asyncio.Event()
         self._writable = asyncio.Event()
 
     @property
@@ -81,6 +82,7 @@ class Wire(asyncio.Protocol):
 
     def connection_lost(self, exc: Exception | None) -> None:
         """Take a lost connection for the peer's leaving."""
+        self._lost.set()
         self._leave()
 
     def pause_writing(self) -> None:
@@ -131,6 +133,11 @@ class Wire(asyncio.Protocol):
     def close(self) -> None:
         """Close in order: what was written arrives, then a FIN."""
         self._transport.close()
+
+    async def closed(self) -> None:
+        """Close, and wait until the kernel has been told: the peer cannot be faster then."""
+        self.close()
+        await self._lost.wait()
 
     def reset(self) -> None:
         """Close with a RST: SO_LINGER of zero seconds."""

@@ -32,7 +32,7 @@ class Seen:
     at: float = attrs.field(factory=time.monotonic)
     """When it had been read, in seconds of `time.monotonic()`."""
     answered: Signal = attrs.field(factory=Signal)
-    """Set once the whole answer is written, or broken off by script."""
+    """Set once the whole answer is written, or broken off by script and the connection closed."""
     disconnected: Signal = attrs.field(factory=Signal)
     """Set if the peer leaves before that; `disconnected.at` says when."""
 
@@ -227,6 +227,8 @@ class ScriptedUpstream:
         except PeerGone:
             seen.disconnected.set()
             raise
+        if not again:
+            await wire.closed()
         seen.answered.set()
         return again and (request.header("connection") or "").lower() != "close"
 

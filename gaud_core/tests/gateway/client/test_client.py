@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import socket
 from collections.abc import AsyncIterator, Callable
 from typing import Self
 
@@ -43,6 +44,24 @@ class _Server:
             pass
         finally:
             writer.close()
+
+
+@pytest.mark.parametrize("last", [b"", b"HTTP/1.1 408 Request Timeout\r\n\r\n"], ids=["close", "speak"])
+async def test_a_connection_that_was_just_closed_carries_no_call(last: bytes) -> None:
+    """Also when the event loop has not heard of it yet: whoever called would get no answer."""
+    loop, upstream = asyncio.get_running_loop(), Upstream("acme")
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        server.setblocking(False)
+        request = UpstreamRequest(f"http://127.0.0.1:{server.getsockname()[1]}/", {}, b"", method="GET")
+        for _ in range(3):
+            call = asyncio.create_task(upstream.send(request))
+            peer, _ = await loop.sock_accept(server)  # each time a new one
+            assert await loop.sock_recv(peer, 1000)
+            await loop.sock_sendall(peer, ANSWER)
+            assert (await call).status == 200
+            peer.send(last)
+            peer.close()
+    await upstream.aclose()
 
 
 async def test_an_answer_that_is_there_at_once_is_bytes() -> None:

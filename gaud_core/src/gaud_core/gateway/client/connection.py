@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import socket
 from collections.abc import AsyncIterator, Callable
 from typing import cast
 
@@ -33,6 +34,7 @@ class Connection(asyncio.Protocol):
         self.loop = loop
         self.closed = False
         self.idle_since = 0.0
+        self.socket: socket.socket | None = None
         self._free, self._gone = free, gone
         self._parser = httptools.HttpResponseParser(self)
         self._answer: Answer | None = None
@@ -84,6 +86,22 @@ class Connection(asyncio.Protocol):
             if self._timer is not None:
                 self._timer.cancel()
             self._arm(deadline)
+
+    def was_left(self) -> bool:
+        """Whether the upstream has closed while nobody asked it anything, or speaks unasked.
+
+        The kernel knows it earlier than the event loop, which may be busy for milliseconds; and a call that is
+        sent into a closed connection is lost, since nobody may repeat it.
+        """
+        if self.socket is None or self.closed:
+            return self.closed
+        try:
+            self.socket.recv(1, socket.MSG_PEEK)
+        except BlockingIOError:
+            return False
+        except OSError:
+            return True
+        return True
 
     def drained(self) -> None:
         """Read on."""

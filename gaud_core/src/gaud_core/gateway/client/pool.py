@@ -56,7 +56,8 @@ class Pool:
         waiting = self._idle.get(address.origin)
         while waiting:
             connection = waiting.pop()
-            if not connection.closed and connection.loop.time() - connection.idle_since < _KEEP_IDLE_SECS:
+            is_young = connection.loop.time() - connection.idle_since < _KEEP_IDLE_SECS
+            if is_young and not connection.was_left():
                 return connection
             connection.abort()
         return None
@@ -73,6 +74,7 @@ class Pool:
             tls = await self._context() if address.secure else None
             reached = await _reach(loop, address)
             connection = Connection(loop, free, self._all.discard)
+            connection.socket = reached
             await loop.create_connection(
                 lambda: connection,
                 sock=reached,
