@@ -13,6 +13,7 @@ import pytest
 from sqlalchemy import select
 
 from gaud_core.access import Budget, Door, KeyLimits, People, bootstrap
+from gaud_core.access.rules import instance_allowed
 from gaud_core.access.values import digest_of
 from gaud_core.config import Auth, Config, Data
 from gaud_core.errors import BadRequest, ConfigError, InvalidKey, NotFound
@@ -353,3 +354,19 @@ def test_a_file_without_a_digest_is_a_sentence(store: Store, config: Config, tmp
     with pytest.raises(ConfigError, match="holds no digest"):
         bootstrap(store, config)
     assert file.read_text() == "rubbish"
+
+
+@pytest.mark.parametrize(
+    ("globs", "reached"),
+    [
+        ((), ["acme", "work"]),
+        (("*",), ["acme", "work"]),
+        (("gpt-*",), ["acme", "work"]),
+        (("acme:gpt-4o",), ["acme"]),
+        (("a*:x", "w?rk:*"), ["acme", "work"]),
+        (("other:*",), []),
+    ],
+)
+def test_which_instances_a_list_of_models_reaches(globs: tuple[str, ...], reached: list[str]) -> None:
+    """Those of which it may name a model; a glob without a colon may be any instance's."""
+    assert [name for name in ("acme", "work") if instance_allowed(globs, name)] == reached

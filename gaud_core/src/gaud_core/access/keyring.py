@@ -17,7 +17,7 @@ import attrs
 from sqlalchemy import ColumnElement, bindparam, or_, select
 
 from gaud_core.access.people import KEY_COLUMNS, key_of
-from gaud_core.access.rules import model_allowed
+from gaud_core.access.rules import instance_allowed, model_allowed
 from gaud_core.access.values import Key, digest_of
 from gaud_core.errors import BooksClosed
 from gaud_core.store import Clock, Prepared, Store, store_failed, utc_millis
@@ -53,6 +53,10 @@ class Identity:
     def may_use(self, instance: str, model: str) -> bool:
         """Whether the key may use a model, for `/v1/models`; the ledger asks again."""
         return self.key is None or model_allowed(self.key.limits.models, instance, model)
+
+    def may_reach(self, instance: str) -> bool:
+        """Whether the key may use any model of an instance, and so what it keeps: files, answers, batches."""
+        return self.key is None or instance_allowed(self.key.limits.models, instance)
 
 
 @attrs.define(eq=False)

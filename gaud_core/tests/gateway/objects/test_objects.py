@@ -10,7 +10,7 @@ import pytest
 from gaud_core.access import KeyLimits
 from gaud_core.testing import Answer, ScriptedUpstream, sse
 
-from ..books import ADMIN, bearer, member, only
+from ..books import ADMIN, bearer, member, only, people
 from ..everything import Everything
 from ..support import AcmeSettings, Served, Starter
 from ..wire import Answered, head_of
@@ -124,6 +124,25 @@ def test_several_upstreams(other: Served, upstream: ScriptedUpstream) -> None:
     assert _ask(other, ADMIN, "GET", "/v1/responses/resp_2", x_gaud_provider="work").status == 200
     seen = upstream.calls[-1]
     assert (seen.target, seen.header("x-gaud-provider")) == ("/other/v1/responses/resp_2", None)
+
+
+def test_a_key_reaches_what_its_models_are_at(other: Served, upstream: ScriptedUpstream) -> None:
+    """A key for models of one upstream cannot use what another keeps, not even what its user made there."""
+    upstream.add(*[Answer.json(RESPONSE)] * 5)
+    register = people(other)
+    user = register.create_user("Ada", actor="test").id
+    free = register.create_key(user, "", actor="test")[1]
+    assert _ask(other, free, "POST", "/v1/responses", {"model": "acme:m", "input": "Hi"}).status == 200
+    assert _ask(other, free, "GET", "/v1/responses/resp_1").status == 200
+    limited = register.create_key(user, "", KeyLimits(models=("work:*",)), actor="test")[1]
+    for wanted, named in (("resp_1", {}), ("resp_2", {"x_gaud_provider": "acme"})):
+        refused = _ask(other, limited, "GET", f"/v1/responses/{wanted}", **named)
+        assert (refused.status, refused.error["code"]) == (403, "provider_not_allowed")
+    assert _ask(other, limited, "GET", "/v1/responses/resp_2").status == 200
+    assert upstream.calls[-1].target == "/other/v1/responses/resp_2"  # the only one it may use
+    neither = member(other, KeyLimits(models=("copilot:*",)), name="Carol")
+    refused = _ask(other, neither, "GET", "/v1/files")
+    assert (refused.status, refused.error["code"]) == (403, "provider_not_allowed")
 
 
 def test_an_answer_is_continued_where_it_is(other: Served, upstream: ScriptedUpstream) -> None:

@@ -90,8 +90,8 @@ class Connection(asyncio.Protocol):
     def was_left(self) -> bool:
         """Whether the upstream has closed while nobody asked it anything, or speaks unasked.
 
-        The kernel knows it earlier than the event loop, which may be busy for milliseconds; and a call that is
-        sent into a closed connection is lost, since nobody may repeat it.
+        The kernel knows it earlier than the event loop, which may be busy for milliseconds; and a call that
+        is sent into a closed connection is lost, since nobody may repeat it.
         """
         if self.socket is None or self.closed:
             return self.closed

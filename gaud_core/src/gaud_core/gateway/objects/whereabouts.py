@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 import attrs
 
 from gaud_core.access import Identity
-from gaud_core.errors import BadRequest, NotFound
+from gaud_core.errors import BadRequest, NotFound, instance_not_allowed
 from gaud_core.gateway.gateway import Gateway
 from gaud_core.gateway.instances.instance import Instance
 from gaud_core.gateway.instances.natives import not_served_at_all
@@ -67,14 +67,15 @@ class Whereabouts:
                     f"/v1/{endpoint}; {_listed(serving) or 'none does'}.",
                     code="provider_not_found",
                 )
-            return serving[named]
+            return self._allowed(serving[named])
         if not serving:
             raise not_served_at_all(endpoint, self.registry)
-        if len(serving) > 1:
+        open_to = {name: one for name, one in serving.items() if self.identity.may_reach(name)}
+        if len(open_to) > 1:
             what = f"It is not known where `{wanted[:_SHOWN]}` is. Say" if wanted else "Say"
-            message = f"{what} in the header {PROVIDER_HEADER} which provider is meant: {_listed(serving)}."
+            message = f"{what} in the header {PROVIDER_HEADER} which provider is meant: {_listed(open_to)}."
             raise NotFound(message, code="provider_unknown")
-        return next(iter(serving.values()))
+        return self._allowed(next(iter((open_to or serving).values())))
 
     async def own(self, ids: Sequence[str]) -> list[bool]:
         """Tell for each id whether the caller may see it in a list.
@@ -105,6 +106,11 @@ class Whereabouts:
             raise NotFound(
                 f"`{own.id[:_SHOWN]}` is at the provider `{own.instance}`, which is not configured any more."
             )
+        return self._allowed(instance)
+
+    def _allowed(self, instance: Instance) -> Instance:
+        if not self.identity.may_reach(instance.name):
+            raise instance_not_allowed(instance.name)
         return instance
 
 
