@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+import os
 from collections.abc import Generator, Iterator
 from pathlib import Path
 
@@ -16,6 +17,12 @@ settings.register_profile("gaud", deadline=None, suppress_health_check=[HealthCh
 settings.load_profile("gaud")
 
 _END = "-----END CERTIFICATE-----\n"
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_auto_num_workers() -> int:
+    """Take half more workers than there are processors: many a test waits for what it has started."""
+    return max(1, 3 * (os.cpu_count() or 1) // 2)
 
 
 @pytest.hookimpl(wrapper=True)
