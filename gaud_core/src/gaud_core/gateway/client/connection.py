@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import select
 import socket
 from collections.abc import AsyncIterator, Callable
 from typing import cast
@@ -34,7 +35,7 @@ class Connection(asyncio.Protocol):
         self.loop = loop
         self.closed = False
         self.idle_since = 0.0
-        self.socket: socket.socket | None = None
+        self._poll: select.poll | None = None
         self._free, self._gone = free, gone
         self._parser = httptools.HttpResponseParser(self)
         self._answer: Answer | None = None
@@ -87,21 +88,19 @@ class Connection(asyncio.Protocol):
                 self._timer.cancel()
             self._arm(deadline)
 
+    def look_at(self, own: socket.socket) -> None:
+        """Be able to ask the kernel about this connection; Windows has no poll, and does without."""
+        if hasattr(select, "poll"):
+            self._poll = select.poll()
+            self._poll.register(own, select.POLLIN)
+
     def was_left(self) -> bool:
         """Whether the upstream has closed while nobody asked it anything, or speaks unasked.
 
         The kernel knows it earlier than the event loop, which may be busy for milliseconds; and a call that
         is sent into a closed connection is lost, since nobody may repeat it.
         """
-        if self.socket is None or self.closed:
-            return self.closed
-        try:
-            self.socket.recv(1, socket.MSG_PEEK)
-        except BlockingIOError:
-            return False
-        except OSError:
-            return True
-        return True
+        return self.closed or (self._poll is not None and bool(self._poll.poll(0)))
 
     def drained(self) -> None:
         """Read on."""

@@ -74,7 +74,7 @@ class Pool:
             tls = await self._context() if address.secure else None
             reached = await _reach(loop, address)
             connection = Connection(loop, free, self._all.discard)
-            connection.socket = reached
+            connection.look_at(reached)
             await loop.create_connection(
                 lambda: connection,
                 sock=reached,
