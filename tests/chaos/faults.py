@@ -97,7 +97,7 @@ class Faults:
             "kill both": self._kill_both,
             "restart": self._restart,
             "pause": lambda: self._pause(self.rng.uniform(0.02, 0.5)),
-            "long pause": lambda: self._pause(self.stale_secs * self.rng.uniform(1.1, 1.5)),
+            "long pause": lambda: self._pause(self._long()),
             "long pause writing": self._pause_writing,
             "file limit": self._file_limit,
             "disk full": self._fill_disk,
@@ -160,10 +160,16 @@ class Faults:
         life = await self._one()
         return life is not None and self._meanwhile(life.pause(seconds))
 
+    def _long(self) -> float:
+        """So many seconds that others may take a worker for dead."""
+        return self.stale_secs * self.rng.uniform(1.1, 1.5)
+
     async def _pause_writing(self) -> bool:
         """Nobody writes meanwhile: when it goes on, each worker has been silent to the other."""
-        life, seconds = await self._one(), self.stale_secs * self.rng.uniform(1.1, 1.5)
-        return life is not None and await life.pause_writing(self.database, seconds)
+        life = await self._one()
+        if life is None or not await life.stop_writing(self.database):
+            return False
+        return self._meanwhile(life.pause(self._long()))
 
     async def _file_limit(self) -> bool:
         life = (

@@ -108,14 +108,16 @@ class Life:
             self.process.send_signal(signal.SIGCONT)
             self.paused = False
 
-    async def pause_writing(self, database: Path, seconds: float) -> bool:
-        """Stop it in the midst of a transaction, so that nobody else can write; False if none was met."""
+    async def stop_writing(self, database: Path) -> bool:
+        """Stop it in the midst of a transaction, so that nobody else can write; False if none was met.
+
+        It goes on at the end of a `pause`.
+        """
         for _ in range(_TRIES):
             if not self.runs:
                 break
             self.process.send_signal(signal.SIGSTOP)
             if _has_write_lock(self.process.pid, database):
-                await self.pause(seconds)
                 return True
             self.process.send_signal(signal.SIGCONT)
             await asyncio.sleep(0.002)

@@ -32,15 +32,8 @@ PLUGINS_OWN = {"provider_crashed", "provider_not_serving", "upstream_unavailable
     "login_required",
     "missing_certificate",
     "too_many_wrong_keys",
-    *(
-        "batch_not_allowed",
-        "provider_not_allowed",
-        "endpoint_not_served",
-        "form_expected",
-        "invalid_form",
-        "no_room_for_upload",
-    ),
-    *("cannot_cross_bridge", "fields_would_be_dropped", "number_too_large"),
+    *("batch_not_allowed", "endpoint_not_served", "form_expected", "invalid_form", "no_room_for_upload"),
+    *("cannot_cross_bridge", "fields_would_be_dropped", "number_too_large", "provider_not_allowed"),
     *("not_implemented", "provider_not_found", "provider_unknown", "upload_stalled", "wrong_provider"),
 }
 """Tested with the provider guide, or in gaud_core."""

@@ -65,7 +65,6 @@ __all__ = [
     "UpstreamRefused",
     "UpstreamTimeout",
     "brief",
-    "instance_not_allowed",
     "model_not_allowed",
     "one_line",
     "with_hint",
@@ -222,11 +221,6 @@ class NotAllowed(ApiError):
 
     status = 403
     type = "permission_error"
-
-
-def instance_not_allowed(instance: str) -> NotAllowed:
-    """Give the refusal of an instance of which the key may use no model."""
-    return NotAllowed(f"This key may use no model of `{instance}`.", code="provider_not_allowed")
 
 
 def model_not_allowed(model: str) -> NotAllowed:

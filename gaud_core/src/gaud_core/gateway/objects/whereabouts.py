@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 import attrs
 
 from gaud_core.access import Identity
-from gaud_core.errors import BadRequest, NotFound, instance_not_allowed
+from gaud_core.errors import BadRequest, NotAllowed, NotFound
 from gaud_core.gateway.gateway import Gateway
 from gaud_core.gateway.instances.instance import Instance
 from gaud_core.gateway.instances.natives import not_served_at_all
@@ -110,7 +110,8 @@ class Whereabouts:
 
     def _allowed(self, instance: Instance) -> Instance:
         if not self.identity.may_reach(instance.name):
-            raise instance_not_allowed(instance.name)
+            message = f"This key may use no model of `{instance.name}`."
+            raise NotAllowed(message, code="provider_not_allowed")
         return instance
 
 
