@@ -22,7 +22,7 @@ PAGE = ROOT / "docs" / "reference.md"
 GROUPS = {
     "What a provider is": "Provider HTTPProvider ChatProvider LoginProvider Context Model Price Health Quota "
     "Timeouts UpstreamRequest",
-    "What crosses the boundary": "Call Body Reply Usage events_of data_of",
+    "What crosses the boundary": "Call Body Reply Usage replace events_of data_of",
     "What a chat yields": "Event Text Reasoning ToolCall Usage Finish",
     "Settings": "settings option Secret http_url Mistake Problem",
     "Logins": "Screen Token TokenStore DeviceFlow PKCEFlow device_code pkce token_request",

@@ -9,8 +9,6 @@ from collections.abc import AsyncGenerator, AsyncIterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, assert_type
 
-import attrs
-
 import gaud_core
 from gaud_core import (
     ApiError,
@@ -60,6 +58,7 @@ from gaud_core import (
     http_url,
     option,
     pkce,
+    replace,
     settings,
     token_request,
 )
@@ -167,7 +166,7 @@ class Mending(HTTPProvider[AcmeSettings]):
         """Pass on whole events."""
         reply = await self.pass_on(call)
         assert not isinstance(reply.content, bytes)
-        return attrs.evolve(reply, content=self._mended(reply.content))
+        return replace(reply, content=self._mended(reply.content))
 
     async def _mended(self, content: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
         async for event in events_of(content):

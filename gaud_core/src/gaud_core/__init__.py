@@ -8,7 +8,7 @@ Importing this module loads neither the server nor an HTTP client.
 from __future__ import annotations
 
 from gaud_core._version import __version__
-from gaud_core.call import Body, Call, Reply, Usage
+from gaud_core.call import Body, Call, Reply, Usage, replace
 from gaud_core.errors import (
     ApiError,
     ConfigError,
@@ -103,6 +103,7 @@ __all__ = [
     "http_url",
     "option",
     "pkce",
+    "replace",
     "settings",
     "token_request",
 ]

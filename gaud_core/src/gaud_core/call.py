@@ -5,20 +5,20 @@ from __future__ import annotations
 import json
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping
 from functools import cached_property
-from typing import Any
+from typing import Any, TypeVar
 
 import attrs
 import msgspec
+from msgspec import structs
 
 from gaud_core.errors import BadRequest
 from gaud_core.splice import append_member, members, rename_members, replace_members
 
-__all__ = ["Body", "Call", "Reply", "Usage"]
+__all__ = ["Body", "Call", "Reply", "Usage", "replace"]
+
+T = TypeVar("T")
 
 Headers = tuple[tuple[str, str], ...]
-
-# The values are frozen and have no slots: attrs sets the fields of a frozen class that has some by a detour,
-# one by one, and a call makes a handful of them.
 
 
 class _Routing(msgspec.Struct):
@@ -47,8 +47,7 @@ _YES = frozenset({"true", "1", "yes", "on"})
 _ASKING = b'{"include_usage":true}'
 
 
-@attrs.frozen(slots=False)
-class Body:
+class Body(msgspec.Struct, frozen=True, dict=True):
     """A JSON request body, byte for byte as the client sent it.
 
     `Body.parse` raises BadRequest for what no upstream could read. `raw` is what travels on; `json()`
@@ -59,7 +58,7 @@ class Body:
     model: str
     stream: bool = False
     stream_options: Any = msgspec.UNSET
-    lengths: Mapping[str, Any] = attrs.field(factory=dict)
+    lengths: Mapping[str, Any] = {}
     """What the request says of how long its answer may become: `max_tokens` and such, `n`, `best_of`."""
 
     @classmethod
@@ -124,14 +123,14 @@ class Body:
         if self.asks_for_usage:
             return self
         if self.stream_options is msgspec.UNSET:
-            return attrs.evolve(self, raw=append_member(self.raw, "stream_options", _ASKING))
+            return replace(self, raw=append_member(self.raw, "stream_options", _ASKING))
         if self.stream_options is not None and not isinstance(self.stream_options, dict):
             return self  # not an object: the upstream's own complaint is the best answer
         *_, (begin, end) = [
             (begin, end) for name, begin, end in members(self.raw) if name == "stream_options"
         ]
         options = self._options_with_usage(self.raw[begin:end])
-        return attrs.evolve(self, raw=self.raw[:begin] + options + self.raw[end:])
+        return replace(self, raw=self.raw[:begin] + options + self.raw[end:])
 
     def _options_with_usage(self, options: bytes) -> bytes:
         if not self.stream_options:
@@ -141,8 +140,7 @@ class Body:
         return append_member(options, "include_usage", b"true")
 
 
-@attrs.frozen(slots=False)
-class Usage:
+class Usage(msgspec.Struct, frozen=True):
     """What a call has used, as the upstream counted it; `cost_usd` is its own price, as it spelled it.
 
     Tokens read from a cache and tokens written to one are part of the input, reasoning is part of the output.
@@ -164,11 +162,10 @@ class Usage:
     unit: str = ""
     estimated: bool = False
     milliunits: int | None = None
-    extra: Mapping[str, Any] = attrs.field(factory=dict, hash=False)
+    extra: Mapping[str, Any] = {}
 
 
-@attrs.frozen(slots=False)
-class Call:
+class Call(msgspec.Struct, frozen=True):
     """One request on its way to a provider.
 
     `model` is the name without the routing prefix and stands in `body` already. `headers` are those of
@@ -177,7 +174,7 @@ class Call:
     sent. With `open_ended` only silence ends the call, and not its length.
 
     Calls that ask for something by its id have another `method` than POST, or a `path` that is longer than
-    the endpoint: `files/file-1/content` of `files`.
+    the endpoint: `files/file-1/content` of `files`. Without one it is the endpoint.
 
     A form's bytes are in `content`, and `body` is empty then: they come as the client sends them, once, and
     the model's name in them is changed already. `length` is how many there are, where the client says it.
@@ -187,14 +184,18 @@ class Call:
     endpoint: str
     model: str
     body: Body
-    headers: Mapping[str, str] = attrs.field(factory=dict)
+    headers: Mapping[str, str] = {}
     user: str | None = None
     query: str = ""
     open_ended: bool = False
     method: str = "POST"
-    path: str = attrs.field(default=attrs.Factory(lambda call: call.endpoint, takes_self=True))
+    path: str = ""
     content: AsyncIterator[bytes] | None = None
     length: int | None = None
+
+    def __post_init__(self) -> None:
+        if not self.path:
+            structs.force_setattr(self, "path", self.endpoint)
 
     @property
     def stream(self) -> bool:
@@ -206,8 +207,7 @@ async def _nothing() -> None:
     """Close nothing."""
 
 
-@attrs.frozen(slots=False)
-class Reply:
+class Reply(msgspec.Struct, frozen=True):
     """A provider's answer: the upstream's status and bytes, or a stream of them.
 
     `headers` have names in lower case. An iterator in `content` may raise ProviderError when the
@@ -229,6 +229,14 @@ class Reply:
             if key == name:
                 return value
         return default
+
+
+def replace(value: T, **fields: Any) -> T:
+    """The same value with other fields, of whichever class in `gaud_core`: they are frozen."""
+    if isinstance(value, msgspec.Struct):
+        return structs.replace(value, **fields)
+    made: T = attrs.evolve(value, **fields)  # type: ignore[misc]
+    return made
 
 
 def _decode(raw: bytes) -> _Routing:

@@ -6,7 +6,6 @@ import json
 from collections.abc import AsyncIterator
 from typing import Any
 
-import attrs
 import pytest
 
 from gaud_core import (
@@ -18,6 +17,7 @@ from gaud_core import (
     UpstreamFailed,
     UpstreamRefused,
     UpstreamTimeout,
+    replace,
 )
 from gaud_core.provider.foreign import messages_of, objects_of, refusal_of
 
@@ -208,6 +208,6 @@ async def test_a_long_refusal_is_not_read_to_its_end() -> None:
             read_pieces += 1
             yield b"x" * 8192
 
-    error = await refusal_of(attrs.evolve(reply(status=500), content=endless()))
+    error = await refusal_of(replace(reply(status=500), content=endless()))
     assert len(error.message) < 400
     assert read_pieces < 20

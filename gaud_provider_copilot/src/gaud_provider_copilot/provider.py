@@ -7,8 +7,6 @@ import os
 from collections.abc import AsyncIterator, Sequence
 from pathlib import Path
 
-import attrs
-
 from gaud_core import (
     Call,
     Context,
@@ -28,6 +26,7 @@ from gaud_core import (
     UpstreamFailed,
     UpstreamRefused,
     UpstreamRequest,
+    replace,
 )
 from gaud_provider_copilot.answers import mended
 from gaud_provider_copilot.asking import Answer, Rest, get
@@ -110,7 +109,7 @@ class Copilot(LoginProvider[CopilotSettings]):
         except BaseException:
             await reply.aclose()
             raise
-        return attrs.evolve(reply, milliunits=0) if ask.initiator == "agent" else reply
+        return replace(reply, milliunits=0) if ask.initiator == "agent" else reply
 
     async def models(self) -> Sequence[Model]:
         """Ask for the models, and for what is left of the quota."""
@@ -260,14 +259,14 @@ class Copilot(LoginProvider[CopilotSettings]):
         if reply.status >= 400:
             return await refusal_or_error(reply, self.clock, as_openai=call.endpoint != MESSAGES)
         shown = tuple(pair for pair in reply.headers if not pair[0].startswith(_INSIDE))
-        reply = attrs.evolve(reply, headers=shown)
+        reply = replace(reply, headers=shown)
         if call.endpoint != CHAT or reply.header("content-encoding", "identity") != "identity":
             return reply
         content = reply.content
         if not isinstance(content, bytes) and reply.header("content-type").startswith("text/event-stream"):
-            return attrs.evolve(reply, content=mended_stream(content, call))
+            return replace(reply, content=mended_stream(content, call))
         whole = content if isinstance(content, bytes) else await _joined(content)
-        return attrs.evolve(reply, content=mended(whole, call))
+        return replace(reply, content=mended(whole, call))
 
 
 def _unsent(refusal: UpstreamRefused) -> UpstreamRefused:

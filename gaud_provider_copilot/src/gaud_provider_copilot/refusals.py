@@ -7,9 +7,7 @@ import time
 from collections.abc import Callable, Mapping
 from typing import Any
 
-import attrs
-
-from gaud_core import ProviderError, Reply, UpstreamFailed, UpstreamRefused
+from gaud_core import ProviderError, Reply, UpstreamFailed, UpstreamRefused, replace
 from gaud_provider_copilot.words import retry_seconds, sentence
 
 __all__ = ["OLD_CLIENT", "QUOTA", "RATE_LIMITED", "refusal_or_error"]
@@ -39,7 +37,7 @@ async def refusal_or_error(
     told = _object(body)
     error = told.get("error")
     if isinstance(error, dict) and reply.status in _OPENAIS and as_openai:
-        return attrs.evolve(reply, headers=(("content-type", "application/json"),), content=body)
+        return replace(reply, headers=(("content-type", "application/json"),), content=body)
     members: Mapping[str, Any] = error if isinstance(error, dict) else told
     words = sentence(members.get("message")) or sentence(error) or sentence(body.decode("utf-8", "replace"))
     code = members.get("code")

@@ -11,7 +11,7 @@ from typing import Any
 import attrs
 
 from gaud_core.bridge import REACHED, Bridge, Crossing, Stream, bridge_to, reached_from
-from gaud_core.call import Body, Reply
+from gaud_core.call import Body, Reply, replace
 from gaud_core.errors import BadRequest, ProviderError, UpstreamFailed
 from gaud_core.gateway.exchange import Exchange
 from gaud_core.gateway.headers import STRICT_HEADER
@@ -66,14 +66,14 @@ class Bridged:
             raise UpstreamFailed("The upstream compressed its answer unasked, so it cannot be translated.")
         if reply.header("content-type").lower().startswith(_EVENTS):
             pieces = _translated(_pieces(reply), self.crossing.stream())
-            return attrs.evolve(reply, content=pieces, headers=_headers(reply, _STREAM))
+            return replace(reply, content=pieces, headers=_headers(reply, _STREAM))
         told = _object(await _whole(reply), "answered with something")
         if self.body.stream:  # some upstreams do not stream, whatever they are asked
             stream = self.crossing.stream()
             events = stream.feed(told) + stream.end(done=True)
-            return attrs.evolve(reply, content=_once(events), headers=_headers(reply, _STREAM))
+            return replace(reply, content=_once(events), headers=_headers(reply, _STREAM))
         answer = self.crossing.answer(told)
-        return attrs.evolve(reply, content=answer, headers=_headers(reply, "application/json"))
+        return replace(reply, content=answer, headers=_headers(reply, "application/json"))
 
 
 def bridged_endpoints(natives: Iterable[str]) -> list[str]:

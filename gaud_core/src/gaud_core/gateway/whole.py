@@ -5,9 +5,7 @@ from __future__ import annotations
 import json
 import zlib
 
-import attrs
-
-from gaud_core.call import Reply, Usage
+from gaud_core.call import Reply, Usage, replace
 from gaud_core.errors import ProviderError, UpstreamFailed
 from gaud_core.gateway.delivery import Delivery
 from gaud_core.gateway.dialects import Dialect
@@ -108,7 +106,7 @@ def _enveloped(reply: Reply, error: ProviderError, dialect: Dialect) -> tuple[by
     headers = [("content-type", "application/json")]
     if (seconds := retry_after(reply.headers)) is not None:
         headers.append(("retry-after", seconds))
-    return dialect.envelope(error), attrs.evolve(reply, headers=tuple(headers))
+    return dialect.envelope(error), replace(reply, headers=tuple(headers))
 
 
 def _plain(reply: Reply, answer: bytes) -> bytes | None:

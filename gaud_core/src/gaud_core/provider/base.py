@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Protocol, TypeVar, get_args
 
 import attrs
+from msgspec import Struct
 
 from gaud_core.call import Call, Reply
 from gaud_core.errors import ProviderError
@@ -109,8 +110,7 @@ class Timeouts:
     total: float = 120.0
 
 
-@attrs.frozen(slots=False)  # as the values of `call.py`
-class UpstreamRequest:
+class UpstreamRequest(Struct, frozen=True):
     """An HTTP request that the gateway is to send for a provider.
 
     A `body` that comes in pieces is sent as it comes; `length` is how long it is, where that is known.

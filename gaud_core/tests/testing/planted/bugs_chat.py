@@ -7,7 +7,6 @@ import json
 from collections.abc import AsyncGenerator, AsyncIterator
 from typing import Any
 
-import attrs
 from good import GoodChat, pieces
 
 from gaud_core import (
@@ -21,6 +20,7 @@ from gaud_core import (
     UpstreamRefused,
     UpstreamRequest,
     Usage,
+    replace,
 )
 
 
@@ -29,7 +29,7 @@ class SendsThePrefix(GoodChat):
 
     def request(self, call: Call) -> UpstreamRequest:
         """Name the model as the client did."""
-        return super().request(attrs.evolve(call, model=f"{self.ctx.name}:{call.model}"))
+        return super().request(replace(call, model=f"{self.ctx.name}:{call.model}"))
 
 
 class PutsTheKeyIntoTheURL(GoodChat):
@@ -40,7 +40,7 @@ class PutsTheKeyIntoTheURL(GoodChat):
         request = super().request(call)
         key = self.settings.api_key.reveal()
         headers = {name: value for name, value in request.headers.items() if name != "x-key"}
-        return attrs.evolve(request, url=f"{request.url}?key={key}", headers=headers)
+        return replace(request, url=f"{request.url}?key={key}", headers=headers)
 
 
 class SharesItsPrompt(GoodChat):
@@ -50,7 +50,7 @@ class SharesItsPrompt(GoodChat):
         """Keep the call, wait, and send whatever is kept."""
         self.kept = call
         await asyncio.sleep(0.01)
-        async for event in super().chat(attrs.evolve(call, body=self.kept.body)):
+        async for event in super().chat(replace(call, body=self.kept.body)):
             yield event
 
 
@@ -197,7 +197,7 @@ class DecodesEachPiece(GoodChat):
             async for piece in pieces(reply):
                 yield piece.decode("utf-8", "ignore").encode()
 
-        async for line in super().lines(attrs.evolve(reply, content=decoded())):
+        async for line in super().lines(replace(reply, content=decoded())):
             yield line
 
 
@@ -263,7 +263,7 @@ class NumbersToolsAnew(GoodChat):
         count = 0
         async for event in super().chat(call):
             if isinstance(event, ToolCall) and call.stream:
-                yield attrs.evolve(event, index=count)
+                yield replace(event, index=count)
                 count += 1
             else:
                 yield event

@@ -10,7 +10,6 @@ import time
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from typing import Any, ClassVar
 
-import attrs
 from good import GoodHTTP, GoodSettings, ask, pieces, read
 
 from gaud_core import (
@@ -26,6 +25,7 @@ from gaud_core import (
     UpstreamTimeout,
     http_url,
     option,
+    replace,
     settings,
 )
 
@@ -182,7 +182,7 @@ class NamesModelsWithPrefix(GoodHTTP):
 
     async def models(self) -> Sequence[Model]:
         """Names with the prefix."""
-        return [attrs.evolve(model, id=f"{self.name}:{model.id}") for model in await super().models()]
+        return [replace(model, id=f"{self.name}:{model.id}") for model in await super().models()]
 
 
 class AsksForModelsAtTheWrongPlace(GoodHTTP):
@@ -231,7 +231,7 @@ class SendsToAnotherPath(GoodHTTP):
 
     async def send(self, call: Call) -> Reply:
         """Shorten the path."""
-        return await super().send(attrs.evolve(call, path="chat"))
+        return await super().send(replace(call, path="chat"))
 
 
 class WritesTheBodyAnew(GoodHTTP):
@@ -240,7 +240,7 @@ class WritesTheBodyAnew(GoodHTTP):
     async def send(self, call: Call) -> Reply:
         """Decode and encode."""
         raw = json.dumps(json.loads(call.body.raw)).encode()
-        return await super().send(attrs.evolve(call, body=attrs.evolve(call.body, raw=raw)))
+        return await super().send(replace(call, body=replace(call.body, raw=raw)))
 
 
 class WritesTheAnswerAnew(GoodHTTP):
@@ -254,7 +254,7 @@ class WritesTheAnswerAnew(GoodHTTP):
         raw = await read(reply)
         with contextlib.suppress(ValueError):
             raw = json.dumps(json.loads(raw)).encode()
-        return attrs.evolve(reply, content=raw)
+        return replace(reply, content=raw)
 
 
 def changing(change: Callable[[bytes], bytes]) -> Callable[[GoodHTTP, Call], Any]:
@@ -273,7 +273,7 @@ def changing(change: Callable[[bytes], bytes]) -> Callable[[GoodHTTP, Call], Any
         reply = await GoodHTTP.send(self, call)
         if not call.stream or reply.status != 200:
             return reply
-        return attrs.evolve(reply, content=changed(reply))
+        return replace(reply, content=changed(reply))
 
     return send
 
@@ -289,7 +289,7 @@ class TidiesStreams(GoodHTTP):
             async for piece in pieces(reply):
                 yield piece.replace(b"\r\n", b"\n")
 
-        return attrs.evolve(reply, content=tidied()) if call.stream else reply
+        return replace(reply, content=tidied()) if call.stream else reply
 
 
 class TellsUsageTwice(GoodHTTP):
@@ -315,7 +315,7 @@ class MakesUpUsage(GoodHTTP):
         raw = await read(reply)
         if raw.startswith(b"{") and b'"usage"' not in raw:
             raw = raw.rstrip()[:-1] + b',"usage":{"prompt_tokens":0,"completion_tokens":0}}'
-        return attrs.evolve(reply, content=raw)
+        return replace(reply, content=raw)
 
 
 class RaisesRefusals(GoodHTTP):
@@ -362,8 +362,8 @@ class AsksForNoUsage(GoodHTTP):
         if not call.stream:
             return await super().send(call)
         decoded = {key: value for key, value in call.body.json().items() if key != "stream_options"}
-        body = attrs.evolve(call.body, raw=json.dumps(decoded).encode())
-        return await super().send(attrs.evolve(call, body=body))
+        body = replace(call.body, raw=json.dumps(decoded).encode())
+        return await super().send(replace(call, body=body))
 
 
 class ConnectsForEachCall(GoodHTTP):
@@ -393,7 +393,7 @@ class HasItsOwnTimeLimit(GoodHTTP):
     def timeouts(self) -> Timeouts:
         """Never more than 80 ms for the first byte."""
         limits = super().timeouts()
-        return attrs.evolve(limits, first_byte=min(0.08, limits.first_byte))
+        return replace(limits, first_byte=min(0.08, limits.first_byte))
 
 
 class KnowsNoTimeLimit(GoodHTTP):
@@ -409,7 +409,7 @@ class WaitsForEverInStreams(GoodHTTP):
 
     def timeouts(self) -> Timeouts:
         """The first byte is limited, the rest is not."""
-        return attrs.evolve(super().timeouts(), idle=600.0)
+        return replace(super().timeouts(), idle=600.0)
 
 
 class CollectsStreams(GoodHTTP):
@@ -424,7 +424,7 @@ class CollectsStreams(GoodHTTP):
         async def joined() -> AsyncIterator[bytes]:
             yield b"".join([piece async for piece in pieces(reply)])
 
-        return attrs.evolve(reply, content=joined())
+        return replace(reply, content=joined())
 
 
 class BlocksTheLoop(GoodHTTP):

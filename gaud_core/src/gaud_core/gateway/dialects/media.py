@@ -8,7 +8,7 @@ from typing import Any, ClassVar
 import attrs
 import msgspec
 
-from gaud_core.call import Body, Usage
+from gaud_core.call import Body, Usage, replace
 from gaud_core.gateway.dialects.base import Passthrough, Watch, require_json
 from gaud_core.gateway.dialects.counts import read_usage
 from gaud_core.gateway.dialects.events import EventsWatch, notable
@@ -153,14 +153,14 @@ def _with(usage: Any, quantity: int, unit: str) -> Usage | None:
     told = read_usage(usage)
     if not quantity or (told and told.quantity):
         return told
-    return attrs.evolve(told or Usage(), quantity=quantity, unit=unit)
+    return replace(told or Usage(), quantity=quantity, unit=unit)
 
 
 def _sum(one: Usage | None, other: Usage | None) -> Usage | None:
     if one is None or other is None:
         return one or other
     names = ("input_tokens", "output_tokens", "cached_tokens", "reasoning_tokens", "quantity")
-    return attrs.evolve(other, **{name: getattr(one, name) + getattr(other, name) for name in names})
+    return replace(other, **{name: getattr(one, name) + getattr(other, name) for name in names})
 
 
 def _images(body: Body) -> int:

@@ -15,7 +15,7 @@ from weakref import WeakKeyDictionary
 
 import attrs
 
-from gaud_core.call import Call, Reply
+from gaud_core.call import Call, Reply, replace
 from gaud_core.errors import ApiError, ProviderError, UpstreamFailed, one_line
 from gaud_core.gateway.guests.conduct import Conduct
 from gaud_core.gateway.guests.visits import Tasks, Visit
@@ -117,7 +117,7 @@ class Guard:
             visit.over = True
             return reply
         content = reply.content if isinstance(reply.content, bytes) else self._pieces(reply.content, visit)
-        return attrs.evolve(reply, content=content, aclose=partial(self._close, reply.aclose, visit))
+        return replace(reply, content=content, aclose=partial(self._close, reply.aclose, visit))
 
     async def _pieces(self, content: AsyncIterator[bytes], visit: _Guarding) -> AsyncIterator[bytes]:
         try:

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
-import attrs
 import msgspec
 
-from gaud_core.call import Reply
+from gaud_core.call import Reply, replace
 from gaud_core.errors import UpstreamFailed
 from gaud_core.gateway.objects.whereabouts import Whereabouts
 from gaud_core.splice import keep_elements, members
@@ -41,7 +40,7 @@ async def only_own(reply: Reply, whereabouts: Whereabouts) -> Reply:
         raise UpstreamFailed("The upstream answered with something that is no list.") from None
     *_, (begin, end) = [(begin, end) for name, begin, end in members(answer) if name == "data"]
     kept = keep_elements(answer, begin, end, await whereabouts.own(ids))
-    return attrs.evolve(reply, content=kept)
+    return replace(reply, content=kept)
 
 
 async def _whole(reply: Reply) -> bytes:

@@ -10,7 +10,7 @@ from typing import Any
 import attrs
 
 from gaud_core.access import Identity
-from gaud_core.call import Body, Call
+from gaud_core.call import Body, Call, replace
 from gaud_core.errors import MethodNotAllowed, NotAllowed, NotFound
 from gaud_core.gateway.dialects import Dialect
 from gaud_core.gateway.dialects.objects import Batches, Content, Objects
@@ -74,7 +74,7 @@ class ObjectRoute(Endpoint):
         is_stream = "stream=true" in query.lower().split("&")
         headers = client_headers(scope["headers"], stream=is_stream or operation.is_list)
         whereabouts = Whereabouts(self.gateway, identity)
-        body = attrs.evolve(Body.without_model(raw), stream=is_stream)
+        body = replace(Body.without_model(raw), stream=is_stream)
         wanted = _id(scope) or _input_file(operation, body, identity)
         instance, own = await self._instance(whereabouts, wanted, headers)
         headers.pop(PROVIDER_HEADER, None)
@@ -82,7 +82,7 @@ class ObjectRoute(Endpoint):
         exchange.lap("route")
         call = Call(exchange.id, operation.endpoint, "", body, headers, identity.user_id, query)
         ending = is_stream or operation.dialect.binary
-        call = attrs.evolve(call, open_ended=ending, method=scope["method"], path=_path(scope))
+        call = replace(call, open_ended=ending, method=scope["method"], path=_path(scope))
         return Trip(
             call,
             call.body,

@@ -5,7 +5,7 @@ from __future__ import annotations
 import attrs
 
 from gaud_core.access import Identity
-from gaud_core.call import Body, Call
+from gaud_core.call import Body, Call, replace
 from gaud_core.errors import BadRequest
 from gaud_core.gateway.booking import CLIENT_LEFT
 from gaud_core.gateway.delivery import DIRECTLY, Send
@@ -75,7 +75,7 @@ class FormRoute:
         if self.endpoint not in natives:
             raise not_served(self.endpoint, route, natives, registry)
         upload.with_model(route.model)
-        call = self._call(scope, upload, attrs.evolve(body, model=route.model), identity)
+        call = self._call(scope, upload, replace(body, model=route.model), identity)
         model = route.instance.by_id.get(route.model)
         worst, chosen = dialect.worst(body, model), route.chosen_by
         return Trip(call, body, route.instance, model, identity, dialect, worst, chosen_by=chosen)
@@ -86,7 +86,7 @@ class FormRoute:
         whereabouts = Whereabouts(self.gateway, identity)
         instance = whereabouts.serving(self.endpoint, call.headers)
         scope["gaud.exchange"].fields |= {"provider": instance.name, "stream": False}
-        call = attrs.evolve(call, headers={k: v for k, v in call.headers.items() if k != PROVIDER_HEADER})
+        call = replace(call, headers={k: v for k, v in call.headers.items() if k != PROVIDER_HEADER})
         dialect = DIALECTS[self.endpoint]
         free = Worst(0, 0)
         return Trip(call, call.body, instance, None, identity, dialect, free, free=True, chosen_by="only")
