@@ -132,7 +132,7 @@ class _Parts:
 
     def _is_plain(self) -> bool:
         """Whether nothing stands around calls but `Exchanges`."""
-        return not self.gateway.config.server.cors_origins
+        return not self.gateway.current.config.server.cors_origins
 
 
 class _Application(Starlette):

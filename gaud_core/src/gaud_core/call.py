@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from functools import cached_property
 from typing import Any, TypeVar
 
@@ -38,9 +38,8 @@ _routing = msgspec.json.Decoder(_Routing)
 _members = msgspec.json.Decoder(dict[str, msgspec.Raw])
 _value: msgspec.json.Decoder[Any] = msgspec.json.Decoder()
 
-_LENGTHS = ("max_tokens", "max_completion_tokens", "max_output_tokens", "n", "best_of")
-_FIELDS = _Routing.__struct_fields__
-_READ = frozenset(_FIELDS)
+_LENGTHS = frozenset({"max_tokens", "max_completion_tokens", "max_output_tokens", "n", "best_of"})
+_READ = frozenset(_Routing.__struct_fields__)
 _SHORT = 64 * 1024
 _MOST_QUOTES = 10_000  # beyond that many members, their dictionary would take much more room than the body
 _YES = frozenset({"true", "1", "yes", "on"})
@@ -64,10 +63,12 @@ class Body(msgspec.Struct, frozen=True, dict=True):
     @classmethod
     def parse(cls, raw: bytes) -> Body:
         """Check the bytes once and read what routing needs; of a repeated member the last one counts."""
-        routing = _read_at_once(raw) or _read_in_turn(raw)
-        lengths = {name: value for name in _LENGTHS if (value := getattr(routing, name)) is not msgspec.UNSET}
-        model = _model_name(routing.model)
-        return cls(raw, model, routing.stream is True, routing.stream_options, lengths)
+        read = _read_at_once(raw)
+        if read is None:
+            read = _read_in_turn(raw)
+        lengths = {name: value for name, value in read.items() if name in _LENGTHS}
+        model = _model_name(read.get("model", msgspec.UNSET))
+        return cls(raw, model, read.get("stream") is True, read.get("stream_options", msgspec.UNSET), lengths)
 
     @classmethod
     def without_model(cls, raw: bytes) -> Body:
@@ -239,12 +240,13 @@ def replace(value: T, **fields: Any) -> T:
     return made
 
 
-def _decode(raw: bytes) -> _Routing:
+def _decode(raw: bytes) -> dict[str, Any]:
     if not raw or raw.isspace():
         raise BadRequest("The request has no body. Send a JSON object with at least `model` and `messages`.")
     try:
         str(raw, "utf-8")  # msgspec does not look inside the strings it skips
-        return _routing.decode(raw)
+        read = structs.asdict(_routing.decode(raw))
+        return {name: value for name, value in read.items() if value is not msgspec.UNSET}
     except UnicodeDecodeError as error:
         raise BadRequest(
             f"The request body is not valid UTF-8: {error.reason} at byte {error.start}."
@@ -258,7 +260,7 @@ def _decode(raw: bytes) -> _Routing:
         return _decode_slowly(raw, str(error))
 
 
-def _decode_slowly(raw: bytes, reason: str) -> _Routing:
+def _decode_slowly(raw: bytes, reason: str) -> dict[str, Any]:
     """Accept lone surrogate escapes, which JSON's grammar allows and the fast parser does not."""
     if "escape" in reason or "truncated" in reason:  # the latter for half a character at the very end
         try:
@@ -266,41 +268,41 @@ def _decode_slowly(raw: bytes, reason: str) -> _Routing:
         except (ValueError, RecursionError):
             decoded = None
         if isinstance(decoded, dict):
-            return _Routing(**{key: decoded[key] for key in _Routing.__struct_fields__ if key in decoded})
+            return {name: value for name, value in decoded.items() if name in _READ}
     what = reason.replace("JSON is malformed: ", "").replace("Input data was truncated", "it ends too early")
     raise BadRequest(f"The request body is not valid JSON: {what}.")
 
 
-def _read_at_once(raw: bytes) -> _Routing | None:
+def _read_at_once(raw: bytes) -> dict[str, Any] | None:
     """Read what routing needs and look at all names in one pass; None for what must be looked at closer."""
     if len(raw) > _SHORT and raw.count(b'"') > _MOST_QUOTES:
         return None
+    read: dict[str, Any] = {}
     try:
         str(raw, "utf-8")  # msgspec does not look inside the strings it skips
-        found = _members.decode(raw)
-        routing = _Routing(**{name: _value.decode(found[name]) for name in _FIELDS if name in found})
+        for name, text in _members.decode(raw).items():
+            if name in _READ:
+                read[name] = _value.decode(text)
+            elif name.casefold() in _READ:
+                raise _lookalike(name)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         return None
-    _refuse_lookalikes(found)
-    return routing
+    return read
 
 
-def _read_in_turn(raw: bytes) -> _Routing:
+def _read_in_turn(raw: bytes) -> dict[str, Any]:
     """Do the same for what is wrong, or strange, or has very many members."""
-    routing = _decode(raw)
-    _refuse_lookalikes(name for name, _, _ in members(raw))
-    return routing
+    read = _decode(raw)
+    for name, _, _ in members(raw):
+        if name not in _READ and name.casefold() in _READ:
+            raise _lookalike(name)
+    return read
 
 
-def _refuse_lookalikes(names: Iterable[str]) -> None:
-    """Refuse `Model` or `MAX_TOKENS`: an upstream that ignores case would read what Gaud has not checked."""
-    for name in names:
-        if name not in _READ and (meant := name.casefold()) in _READ:
-            raise BadRequest(
-                f"The request has a member `{name}`. Write `{meant}`, in lower case.",
-                param=name,
-                code="misspelled_member",
-            )
+def _lookalike(name: str) -> BadRequest:
+    """Say what is wrong with `Model`: an upstream that ignores case would read what Gaud has not checked."""
+    told = f"The request has a member `{name}`. Write `{name.casefold()}`, in lower case."
+    return BadRequest(told, param=name, code="misspelled_member")
 
 
 def _no_constant(name: str) -> Any:

@@ -54,7 +54,7 @@ def replace_members(raw: bytes, key: str, value: bytes) -> bytes:
     """Put `value`, JSON text, in the place of the value of each member named `key`, repeated ones too."""
     view = memoryview(raw)
     if spot := _only_literal_member(raw, key):
-        return b"".join((view[: spot[0]], value, view[spot[1] :]))
+        return b"".join((raw[: spot[0]], value, view[spot[1] :]))
     pieces: list[bytes | memoryview] = []
     at = 0
     for name, begin, end in members(raw):

@@ -170,7 +170,7 @@ class _Spoiled(Shortcut):
 
     def _connected(self) -> HastyConnection:
         connection = super()._connected()
-        connection._driver.execute(self.spoiler.statement)
+        connection.connection.execute(self.spoiler.statement)
         return connection
 
 

@@ -22,6 +22,7 @@ CLIENT_LEFT = 499
 _STOPPED = 503
 _LONGEST_CODE = 100
 _NOTHING = Usage()
+_DEFERRED = Settled.DEFERRED
 _NOT_WRITTEN = "The answer is there, but Gaud cannot write to its books at the moment. Ask again later."
 
 
@@ -40,12 +41,20 @@ class Booking(Struct, eq=False):
     """When the call went out, since the request came; None as long as it has not."""
     _settled: asyncio.Future[Settled] | None = None
 
+    @property
+    def is_closed(self) -> bool:
+        """Whether how it ended is on disk."""
+        settled = self._settled
+        if settled is None or not settled.done() or settled.cancelled():
+            return False
+        return settled.exception() is None and settled.result() is not _DEFERRED
+
     async def close(self) -> None:
         """Settle the call with what is known now, once; BooksClosed as long as that is not on disk."""
         settled = self._settled
         if settled is None or settled.cancelled():  # a twin of one that is on its way changes nothing
             settled = self._settled = self.ledger.settling(self.ticket, self._settlement())
-        if (settled.result() if settled.done() else await settled) is Settled.DEFERRED:
+        if (settled.result() if settled.done() else await settled) is _DEFERRED:
             raise BooksClosed(_NOT_WRITTEN, retry_after=5)
 
     def _settlement(self) -> Settlement:

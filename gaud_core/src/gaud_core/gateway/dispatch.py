@@ -82,7 +82,7 @@ def client_of(scope: Scope, receive: Receive, send: Send) -> Client:
 
 async def dispatch(gateway: Gateway, trip: Trip, exchange: Exchange, client: Client) -> None:
     """Make the call and answer it; what goes wrong before the answer begins is an ApiError, or ClientLeft."""
-    leaving_ends = gateway.config.ledger.on_disconnect == "cancel"
+    leaving_ends = gateway.current.config.ledger.on_disconnect == "cancel"
     presence = Presence(client.receive, cancels=leaving_ends, leaving=client.leaving)
     with trip.instance.lease():
         async with presence:
@@ -92,7 +92,7 @@ async def dispatch(gateway: Gateway, trip: Trip, exchange: Exchange, client: Cli
 
 async def _book(gateway: Gateway, trip: Trip, presence: Presence, exchange: Exchange) -> Booking:
     """Write the call into the books before it goes out; the reason against it is an ApiError."""
-    config, instance, identity, call = gateway.config, trip.instance, trip.identity, trip.call
+    config, instance, identity, call = gateway.current.config, trip.instance, trip.identity, trip.call
     exchange.model = call.model if trip.model else "other"
     admission = Admission(
         call.id,
@@ -143,7 +143,8 @@ async def _forward(trip: Trip, booking: Booking, client: Client) -> None:
             latency = fields.get("first_byte_ms") or booking.exchange.elapsed_ms()
             instance.settle(permit, outcome, latency, finished=finished)
         fields |= _described(outcome)
-        await _closed(booking)
+        if not booking.is_closed:
+            await _closed(booking)
 
 
 async def _relay(trip: Trip, booking: Booking, client: Client) -> None:

@@ -39,8 +39,9 @@ class Endpoint(ABC):
 
     async def enter(self, scope: Scope, receive: Receive, exchange: Exchange) -> tuple[Identity, bytes]:
         """Find out who calls, and only then read what he sends."""
-        identity = await self.gateway.door.identify(scope)
+        gateway = self.gateway
+        identity = await gateway.door.identify(scope)
         exchange.lap("auth")
-        raw = await read_body(scope["headers"], receive, self.gateway.config.server.max_body_bytes)
+        raw = await read_body(scope["headers"], receive, gateway.current.config.server.max_body_bytes)
         exchange.lap("queue")
         return identity, raw

@@ -38,15 +38,13 @@ class Exchange(Struct):
     cost_nanos: int | None = None
     headers: list[tuple[bytes, bytes]] = field(default_factory=list)
     """What the answer is to carry of the caller's limits, whatever the answer becomes."""
-    _took: dict[str, float] = field(default_factory=dict)
-    """The milliseconds of each part so far, in the order in which they began."""
-    _lapped: float = 0.0
+    _laps: list[tuple[str, float]] = field(default_factory=list)
+    """Which part of the work has ended when."""
 
     def lap(self, part: str) -> float:
         """Count the time since the last lap as this part's; gives the milliseconds since the request came."""
-        now, took = time.perf_counter(), self._took
-        took[part] = took.get(part, 0.0) + (now - (self._lapped or self.begun)) * 1000
-        self._lapped = now
+        now = time.perf_counter()
+        self._laps.append((part, now))
         return (now - self.begun) * 1000
 
     def elapsed_ms(self) -> float:
@@ -58,7 +56,11 @@ class Exchange(Struct):
 
         Nothing for who has not come past the door: how long his key was looked for is not for him.
         """
-        took = self._took
+        took: dict[str, float] = {}
+        before = self.begun
+        for part, now in self._laps:
+            took[part] = took.get(part, 0.0) + (now - before) * 1000
+            before = now
         if "auth" not in took:
             return None
         return _pattern((*took, "total")) % (*took.values(), self.elapsed_ms())

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
+
 from gaud_core.ledger import Remaining, Room
 from gaud_core.provider.base import dollars
 
@@ -30,14 +32,20 @@ def limit_headers(remaining: Remaining, warning_percent: int) -> list[Header]:
     headers: list[Header] = []
     for names, room in ((_RPM, remaining.rpm), (_TPM, remaining.tpm), (_CONCURRENCY, remaining.concurrency)):
         if room is not None:
-            headers += ((names[0], b"%d" % room.limit), (names[1], b"%d" % room.left))
+            headers += ((names[0], _digits(room.limit)), (names[1], b"%d" % room.left))
             if room.reset_secs:
-                headers.append((names[2], b"%ds" % room.reset_secs))
+                headers.append((names[2], _digits(room.reset_secs) + b"s"))
     budgets = (("daily", remaining.daily), ("monthly", remaining.monthly))
     warnings = [_warning(name, room) for name, room in budgets if room and _is_used(room, warning_percent)]
     if warnings:
         headers.append((b"x-budget-warning", "; ".join(warnings).encode()))
     return headers
+
+
+@lru_cache(maxsize=256)
+def _digits(number: int) -> bytes:
+    """Spell a number that many answers hold."""
+    return b"%d" % number
 
 
 def _is_used(room: Room, percent: int) -> bool:

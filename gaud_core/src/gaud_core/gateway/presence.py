@@ -27,25 +27,25 @@ class Leaving:
 
     def __init__(self) -> None:
         self.gone = False
-        self._told: set[Callable[[], None]] = set()
+        self._told: set[Presence] = set()
 
-    def tell(self, listener: Callable[[], None]) -> None:
-        """Call the listener when the client leaves, at once if he has."""
+    def tell(self, presence: Presence) -> None:
+        """Tell it when the client leaves, at once if he has."""
         if self.gone:
-            listener()
+            presence.has_left()
         else:
-            self._told.add(listener)
+            self._told.add(presence)
 
-    def forget(self, listener: Callable[[], None]) -> None:
-        """Call it no more."""
-        self._told.discard(listener)
+    def forget(self, presence: Presence) -> None:
+        """Tell it no more."""
+        self._told.discard(presence)
 
     def happened(self) -> None:
         """Note that the connection has ended."""
         self.gone = True
         told, self._told = self._told, set()
-        for listener in told:
-            listener()
+        for presence in told:
+            presence.has_left()
 
 
 class Presence:
@@ -66,7 +66,7 @@ class Presence:
         loop = asyncio.get_running_loop()
         self._caller = asyncio.current_task(loop)
         if self._leaving is not None:
-            self._leaving.tell(self._has_left)
+            self._leaving.tell(self)
         else:
             self._watch = loop.create_task(self._until_gone())
         return self
@@ -87,7 +87,7 @@ class Presence:
     def answered(self) -> None:
         """Stop watching: the end of an answer looks like the client's leaving."""
         if self._leaving is not None:
-            self._leaving.forget(self._has_left)
+            self._leaving.forget(self)
         if self._watch is not None:
             self._watch.cancel()
 
@@ -96,9 +96,10 @@ class Presence:
             pass
         if "gaud.unfinished" in message:
             self._cancels = True  # nobody can send the rest of his request
-        self._has_left()
+        self.has_left()
 
-    def _has_left(self) -> None:
+    def has_left(self) -> None:
+        """Hear that he has."""
         if self._caller and not self._caller.done():
             self.left = True
             if self._cancels:

@@ -58,10 +58,10 @@ class CallRoute(Endpoint):
     async def _route(self, body: Body, identity: Identity) -> Route:
         """Find the upstream: by the model's name, and by the earlier answer that the request goes on from."""
         gateway = self.gateway
-        await gateway.registry.known(body.model)
+        await gateway.current.registry.known(body.model)
         earlier = self.dialect.continues(body)
         if not earlier:
-            return gateway.registry.route(body.model, identity.may_use, self.endpoint)
+            return gateway.current.registry.route(body.model, identity.may_use, self.endpoint)
         whereabouts = Whereabouts(gateway, identity)
         made = await whereabouts.remembered(earlier)
         route = gateway.registry.route(body.model, identity.may_use, self.endpoint)

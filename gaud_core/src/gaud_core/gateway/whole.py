@@ -39,7 +39,7 @@ async def send_checked(
             outcome.has_made(made)
     headers = upstream_headers(reply.headers)
     headers.append(("content-length", str(len(answer))))
-    if outcome.hint:
+    if outcome.error is not None and outcome.hint:
         headers.append(("x-gaud-hint", outcome.hint))
     outcome.answered = True
     await delivery.whole(reply.status, headers, answer)

@@ -131,7 +131,7 @@ def _longest_answer(request: Mapping[str, Any], limit: int | None, default: int)
     longest = longest or limit or default
     if limit and longest > limit:
         longest = limit
-    return min(longest * min(choices, _MOST_CHOICES), _MOST_TOKENS)
+    return longest if choices == 1 else min(longest * min(choices, _MOST_CHOICES), _MOST_TOKENS)
 
 
 def _count(value: Any) -> int | None:
@@ -139,6 +139,8 @@ def _count(value: Any) -> int | None:
 
     All else is the upstream's to judge.
     """
+    if type(value) is int and 0 < value < _MOST_TOKENS:
+        return value
     if isinstance(value, str):
         value = _number(value)
     if type(value) not in _NUMBERS or not 0 < value < _INFINITE:

@@ -15,6 +15,8 @@ __all__ = ["Closing", "OpenCall", "close", "settle"]
 
 MAX_TOKENS = 2**40
 
+_WRITTEN = Settled.WRITTEN
+
 
 class Closing(Struct, frozen=True, gc=False):
     """A settlement on its way, with the ticket of the call that it is for."""
@@ -50,7 +52,7 @@ def _settle(closing: Closing, standing: Standing) -> Settled:
     )
     while call is not None and call.state != "settled":
         if close(call, "settled", ending, standing):
-            return Settled.WRITTEN
+            return _WRITTEN
         call = _find(ticket.id, standing)
     return Settled.UNKNOWN if call is None else Settled.ALREADY
 

@@ -77,6 +77,8 @@ class Standing:
     connection: Connection
     statements: Statements
     now: int
+    second: int = attrs.field(default=attrs.Factory(lambda own: own.now // 1000, True))
+    """The current one."""
     periods: tuple[str, str] = attrs.field(default=attrs.Factory(lambda own: periods_of(own.now), True))
     turns: tuple[int, int] = attrs.field(default=attrs.Factory(lambda own: own.until_turns(), True))
     """Seconds until the day and the month turn."""
@@ -91,11 +93,6 @@ class Standing:
     _seconds: dict[str, Sequence[Any]] = attrs.field(factory=dict)
     _touched: set[str] = attrs.field(factory=set)
     """The keys whose `last_used_at` is to be written anew."""
-
-    @property
-    def second(self) -> int:
-        """The current second."""
-        return self.now // 1000
 
     def until_turns(self) -> tuple[int, int]:
         """Compute `turns`."""

@@ -62,13 +62,22 @@ class Ends:
 
 def write_lines(ended: Iterable[Ended]) -> None:
     """Write the lines of requests, as far as lines of their kind are wanted."""
-    log_calls([_line(one, level) for one in ended if log.isEnabledFor(level := _level(one))])
+    lines = [_line(one, level) for one in ended if log.isEnabledFor(level := _level(one))]
+    if lines:
+        log_calls(lines)
 
 
 def _line(ended: Ended, level: int) -> Line:
     exchange, scope = ended.exchange, ended.scope
-    head = {"id": exchange.id, "method": scope["method"], "path": scope["path"], "status": exchange.status}
-    return Line(log.name, level, ended.at, {**head, "ms": round(ended.millis, 1), **exchange.fields})
+    told = {
+        "id": exchange.id,
+        "method": scope["method"],
+        "path": scope["path"],
+        "status": exchange.status,
+        "ms": round(ended.millis, 1),
+        **exchange.fields,
+    }
+    return Line(log.name, level, ended.at, told)
 
 
 def _level(ended: Ended) -> int:

@@ -94,7 +94,7 @@ def _with_ours(headers: Iterable[tuple[bytes, bytes]], exchange: Exchange) -> li
     """Add what every answer carries; what an upstream says of the caller's limits gives way to ours."""
     ours = exchange.headers
     if ours:
-        names = {name for name, _ in ours}
+        names = dict(ours)
         headers = [pair for pair in headers if pair[0] not in names]
     identity = (b"x-request-id", exchange.id.encode())
     timing = exchange.server_timing()

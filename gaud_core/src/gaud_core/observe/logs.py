@@ -18,12 +18,14 @@ from gaud_core.settings import MASK
 
 __all__ = ["Line", "change_logging", "log_calls", "mask_too", "set_up_logging"]
 
+_BARE = re.compile("[!#-<>-~]+").fullmatch
+"""Finds text that needs no quotes: printable, and without a space, a quote or an equals sign."""
 _UNPRINTABLE = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]")
-_PLAIN = bytes(set(range(32, 127)) - {ord('"')})
 _BOOLS = ("false", "true")
 _MOST_SECRETS = 1000
 _WHOLE_IN_A_PIPE = 4096
 """Bytes that Linux writes to a pipe in one piece or not at all (pipe(7), PIPE_BUF)."""
+_MOST_BYTES = 4  # of a character in UTF-8
 _SHORTEST_SECRET = 6  # masking shorter ones would tear holes into ordinary words
 
 
@@ -72,11 +74,11 @@ class _Formatter(logging.Formatter):
         trace = self.formatException(record.exc_info) if record.exc_info else ""
         fields = getattr(record, "fields", {})
         message = record.getMessage()
-        return self.masked(Line(record.name, record.levelno, record.created, fields, message, trace))
+        return self.masked([Line(record.name, record.levelno, record.created, fields, message, trace)])
 
-    def masked(self, line: Line) -> str:
-        """Give a line without any secret in it."""
-        text = self.text(line)
+    def masked(self, lines: Iterable[Line]) -> str:
+        """Give lines without any secret in them."""
+        text = "\n".join([self.text(line) for line in lines])
         for secret in self._secrets:
             text = text.replace(secret, MASK)
         return text
@@ -87,7 +89,7 @@ class _Formatter(logging.Formatter):
 
 class _Text(_Formatter):
     def text(self, line: Line) -> str:
-        head = f"{_utc(line.at)} {logging.getLevelName(line.level):<7} {line.name}: {_one_line(line.message)}"
+        head = f"{_utc(line.at)} {_kind(line.level, line.name)}: {_one_line(line.message)}"
         return head + _pairs(line.fields) + (f"\n{line.trace}" if line.trace else "")
 
 
@@ -114,31 +116,30 @@ class _Lines(logging.StreamHandler[TextIO]):
     def emit(self, record: logging.LogRecord) -> None:
         """Write it; what goes wrong with that is told as logging always does."""
         try:
-            self.write([self.format(record)])
+            self.write(self.format(record))
         except Exception:  # as in every handler: a log that cannot be written stops nothing
             self.handleError(record)
 
-    def write(self, lines: Iterable[str]) -> None:
+    def write(self, lines: str) -> None:
         """Write lines, in pieces that a pipe takes whole, so that no other worker's come between."""
         self.acquire()
         try:
-            for piece in _pieces(lines):
+            for piece in _pieces(f"{lines}\n"):
                 self.stream.write(piece)
                 self.stream.flush()
         finally:
             self.release()
 
 
-def _pieces(lines: Iterable[str]) -> Iterator[str]:
-    piece, size = "", 0
-    for line in lines:
-        longer = len(line.encode("utf-8", "replace")) + 1
-        if piece and size + longer > _WHOLE_IN_A_PIPE:
-            yield piece
-            piece, size = "", 0
-        piece, size = f"{piece}{line}\n", size + longer
-    if piece:
-        yield piece
+def _pieces(text: str) -> Iterator[str]:
+    """Cut between lines; one that is too long stands alone."""
+    longest = _WHOLE_IN_A_PIPE if text.isascii() else _WHOLE_IN_A_PIPE // _MOST_BYTES
+    begin = 0
+    while len(text) - begin > longest:
+        end = text.rfind("\n", begin, begin + longest) + 1 or text.index("\n", begin) + 1
+        yield text[begin:end]
+        begin = end
+    yield text[begin:]
 
 
 def log_calls(lines: Sequence[Line]) -> None:
@@ -149,7 +150,7 @@ def log_calls(lines: Sequence[Line]) -> None:
             logging.getLogger(line.name).handle(_CallRecord(line))
         return
     handler, formatter = ours[0]
-    told = [formatter.masked(line) for line in lines]
+    told = formatter.masked(lines)
     with suppress(OSError, ValueError):  # a log that cannot be written stops nothing
         handler.write(told)
 
@@ -199,20 +200,32 @@ def _second(seconds: int) -> str:
     return time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(seconds))
 
 
+@lru_cache(maxsize=256)
+def _kind(level: int, name: str) -> str:
+    return f"{logging.getLevelName(level):<7} {name}"
+
+
 def _one_line(text: str) -> str:
     return _UNPRINTABLE.sub(lambda found: repr(found[0])[1:-1], text) if not text.isprintable() else text
 
 
 def _pairs(fields: Mapping[str, Any]) -> str:
-    """Give the fields as they stand in a line; most need no quotes, which a look at all together tells."""
-    known = {name: value for name, value in fields.items() if value is not None}
-    values = [_BOOLS[value] if type(value) is bool else value for value in known.values()]
-    pairs = _pattern(tuple(known)) % tuple(values)
-    is_plain = pairs.isascii() and not pairs.encode().translate(None, _PLAIN)
-    is_told = pairs.count(" ") == pairs.count("=") == len(known)  # none is within a value
-    if is_plain and is_told and "= " not in pairs and not pairs.endswith("="):
-        return pairs
-    return "".join([f" {name}={_quoted(value)}" for name, value in known.items()])
+    """Give the fields as they stand in a line; that most need no quotes, one look at all texts tells."""
+    texts, values = "", []
+    for value in fields.values():
+        kind = type(value)
+        if kind is str and value:
+            texts += value
+        elif kind is bool:
+            value = _BOOLS[value]  # noqa: PLW2901
+        elif kind is not int and kind is not float:
+            return _pairs_with_quotes(fields)
+        values.append(value)
+    return _pattern(tuple(fields)) % tuple(values) if _BARE(texts) else _pairs_with_quotes(fields)
+
+
+def _pairs_with_quotes(fields: Mapping[str, Any]) -> str:
+    return "".join([f" {name}={_quoted(value)}" for name, value in fields.items() if value is not None])
 
 
 @lru_cache(maxsize=256)

@@ -114,17 +114,18 @@ class HastyConnection:
     def __init__(self, engine: Engine) -> None:
         self._connection = engine.connect()
         driver: Any = self._connection.connection
-        self._driver: sqlite3.Connection = driver.dbapi_connection
-        self._driver.execute("PRAGMA busy_timeout=0")
-        self._driver.execute("PRAGMA wal_autocheckpoint=0")
-        self._driver.execute(f"PRAGMA cache_size=-{_BOOKING_CACHE_KB}")
+        self.connection: sqlite3.Connection = driver.dbapi_connection
+        """The driver's."""
+        self.connection.execute("PRAGMA busy_timeout=0")
+        self.connection.execute("PRAGMA wal_autocheckpoint=0")
+        self.connection.execute(f"PRAGMA cache_size=-{_BOOKING_CACHE_KB}")
 
     def write(self, work: Callable[[Connection], T]) -> T | None:
         """Work in one write transaction; None if somebody else holds the lock.
 
         The work may use prepared statements only. After any exception nothing is written.
         """
-        driver = self._driver
+        driver = self.connection
         try:
             driver.execute("BEGIN IMMEDIATE")
         except sqlite3.OperationalError as error:
@@ -139,11 +140,6 @@ class HastyConnection:
                 driver.execute("ROLLBACK")
             raise
         return done
-
-    @property
-    def connection(self) -> sqlite3.Connection:
-        """The driver's."""
-        return self._driver
 
     def close(self) -> None:
         """Close it for good: nobody else wants a connection that is in such haste."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from urllib.parse import urlsplit
 
 import attrs
@@ -61,12 +61,8 @@ def head_of(method: str, address: Address, headers: Mapping[str, str], length: i
         lines.append("transfer-encoding: chunked")
     elif length or method in _WITH_BODY:
         lines.append(f"content-length: {length}")
-    return _joined(lines)
-
-
-def _joined(lines: Iterable[str]) -> bytes:
-    lines = list(lines)
-    text = "\n".join(lines)
-    if text.count("\n") != len(lines) - 1 or "\r" in text or "\0" in text:
+    text = "".join(lines)
+    if "\n" in text or "\r" in text or "\0" in text:
         raise ValueError("a header holds a line break")
-    return text.replace("\n", "\r\n").encode("utf-8", "surrogateescape") + b"\r\n\r\n"
+    lines += ("", "")
+    return "\r\n".join(lines).encode("utf-8", "surrogateescape")

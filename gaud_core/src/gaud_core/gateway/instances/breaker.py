@@ -49,6 +49,8 @@ class CircuitBreaker:
 
     def admit(self) -> Permit:
         """Let a call through, or raise Unavailable with the seconds to wait."""
+        if self._opened_at is None:
+            return Permit(self, self._generation)
         state = self.state
         if state == "open":
             raise self._refusal(math.ceil(self._remaining()))
@@ -58,22 +60,26 @@ class CircuitBreaker:
             self._testing = True
         return Permit(self, self._generation)
 
-    def settle(self, generation: int, succeeded: bool | None) -> None:
-        """Take the outcome of a call that was admitted in `generation`; None is no verdict."""
+    def settle(self, generation: int, succeeded: bool | None) -> State | None:
+        """Take the outcome of a call that was admitted in `generation`; None is no verdict.
+
+        Gives the state before, if this has changed it.
+        """
         if generation != self._generation:
-            return  # admitted before the last change of state: says nothing about the upstream now
+            return None  # admitted before the last change of state: says nothing about the upstream now
         self._testing = False
-        if succeeded is None:
-            return
+        if succeeded and self._opened_at is None:  # as nearly always
+            self._failures = 0
+            return None
+        before = self.state
         if succeeded:
             self._succeed()
-        else:
+        elif succeeded is not None:
             self._fail()
+        return before if self.state != before else None
 
     def _succeed(self) -> None:
         self._failures = 0
-        if self._opened_at is None:
-            return
         self._successes += 1
         if self._successes >= self.success_threshold:
             self._change(opened_at=None)
@@ -105,8 +111,12 @@ class Permit(Struct):
     generation: int
     _settled: bool = False
 
-    def settle(self, succeeded: bool | None) -> None:
-        """True: the upstream answered. False: it failed. None: nothing was learnt."""
-        if not self._settled:
-            self._settled = True
-            self.breaker.settle(self.generation, succeeded)
+    def settle(self, succeeded: bool | None) -> State | None:
+        """True: the upstream answered. False: it failed. None: nothing was learnt.
+
+        Gives the breaker's state before, if this has changed it.
+        """
+        if self._settled:
+            return None
+        self._settled = True
+        return self.breaker.settle(self.generation, succeeded)

@@ -177,15 +177,17 @@ class Instance:
 
         Nor does a crash of the plugin: else one input that a plugin cannot take would close it for everybody.
         """
-        failed = outcome.upstream_failed
-        if outcome.error is not None and (failed or outcome.plugin_failed or outcome.hint):
-            self.last_error = Mishap(outcome.error.message, outcome.hint)  # not a caller's mistake
-        elif outcome.error is None and finished:
-            self.latencies_ms.append(latency_ms)
-        before = self.breaker.state
-        judged = failed or (finished and not outcome.plugin_failed)
-        permit.settle(not failed if judged else None)
-        if self.breaker.state != before:
+        error = outcome.error
+        if error is None:
+            if finished:
+                self.latencies_ms.append(latency_ms)
+            before = permit.settle(True if finished else None)
+        else:
+            failed, ours = outcome.upstream_failed, outcome.plugin_failed
+            if failed or ours or error.hint:
+                self.last_error = Mishap(error.message, error.hint)  # not a caller's mistake
+            before = permit.settle(not failed if failed or (finished and not ours) else None)
+        if before is not None:
             self._tell_breaker(before)
 
     def _tell_breaker(self, before: str) -> None:
