@@ -104,7 +104,7 @@ def test_nothing_found_is_told_with_a_way_out(admin: Visitor) -> None:
     assert "No call fits these filters" in admin.get("/ui/usage?model=none").text
 
 
-def test_a_part_of_the_page_is_enough_for_htmx(admin: Visitor) -> None:
+def test_a_part_of_the_page_is_enough_for_htmx(admin: Visitor, books: Books) -> None:
     """Filters change the results and not the form that somebody types in."""
     page = admin.get("/ui/usage", **{"hx-request": "true"}).text
     assert "<form" not in page

@@ -58,7 +58,9 @@ class Door:
             return ANYBODY
         key = presented_key(scope["headers"])
         if key is not None:
-            found = await self.ring.find(key, fresh=fresh)
+            found = None if fresh else self.ring.recall(key)
+            if found is None:
+                found = await self.ring.find(key, fresh=fresh)
         elif subject is not None and self.config.tls_client_cert.enabled:
             found = await self._named(subject)
         else:

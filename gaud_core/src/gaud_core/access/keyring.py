@@ -72,6 +72,11 @@ class KeyRing:
     def __attrs_post_init__(self) -> None:
         self._by_digest = Prepared(_query(_HAS_DIGEST), self.store.engine.dialect)
 
+    def recall(self, presented: bytes) -> Identity | None:
+        """Say whose key this is if it was found a moment ago and still holds."""
+        now = self.clock()
+        return _holding(self._recall(digest_of(presented), now), now)
+
     async def find(self, presented: bytes, *, fresh: bool = False) -> Identity | None:
         """Say whose key this is; None for one that opens nothing, whatever is wrong with it."""
         digest, now = digest_of(presented), self.clock()
@@ -81,7 +86,7 @@ class KeyRing:
             self._keep(digest, now, found)
         elif found is None:
             found = await (self._look_up(digest, now) if fresh else self._shared_look_up(digest, now))
-        return None if found is None or (found.until is not None and now >= found.until) else found
+        return _holding(found, now)
 
     async def _shared_look_up(self, digest: bytes, now: int) -> Identity | None:
         """Look up once for all who ask at the same time: a busy key would else fill every thread."""
@@ -130,6 +135,10 @@ class KeyRing:
             if store_failed(error):
                 raise BooksClosed("Gaud cannot read its database at the moment.", retry_after=5) from None
             raise
+
+
+def _holding(found: Identity | None, now: int) -> Identity | None:
+    return None if found is None or (found.until is not None and now >= found.until) else found
 
 
 def _query(which: ColumnElement[bool]) -> Any:

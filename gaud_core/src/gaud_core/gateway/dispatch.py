@@ -84,10 +84,11 @@ async def dispatch(gateway: Gateway, trip: Trip, exchange: Exchange, client: Cli
     """Make the call and answer it; what goes wrong before the answer begins is an ApiError, or ClientLeft."""
     leaving_ends = gateway.current.config.ledger.on_disconnect == "cancel"
     presence = Presence(client.receive, cancels=leaving_ends, leaving=client.leaving)
-    with trip.instance.lease():
-        async with presence:
-            booking = await _book(gateway, trip, presence, exchange)
-            await _forward(trip, booking, client)
+    with trip.instance.lease(), presence:
+        booking = await _book(gateway, trip, presence, exchange)
+        await _forward(trip, booking, client)
+    if presence.left:
+        await presence.over()
 
 
 async def _book(gateway: Gateway, trip: Trip, presence: Presence, exchange: Exchange) -> Booking:
@@ -100,7 +101,7 @@ async def _book(gateway: Gateway, trip: Trip, presence: Presence, exchange: Exch
         instance.provider.name,
         call.model,
         trip.endpoint or call.endpoint,
-        call.stream,
+        call.body.stream,
         identity.key.id if identity.key else None,
         identity.digest,
         trip.worst,
@@ -111,9 +112,9 @@ async def _book(gateway: Gateway, trip: Trip, presence: Presence, exchange: Exch
     try:
         ticket = await gateway.ledger.admit(admission)
     except (LimitReached, BudgetSpent) as refusal:
-        exchange.headers += limit_headers(refusal.remaining, threshold)
+        exchange.headers.extend(limit_headers(refusal.remaining, threshold))
         raise
-    exchange.headers += limit_headers(ticket.remaining, threshold)
+    exchange.headers.extend(limit_headers(ticket.remaining, threshold))
     remember = partial(_remember, gateway, trip) if trip.remembers else _forget
     outcome = Outcome(instance.guard.explain, remember, trip.dialect.measured(trip.asked))
     price = trip.model.price if trip.model else None

@@ -1,6 +1,7 @@
 """uvicorn's HTTP/1.1 protocol with a limit on the request's head, which httptools does not have.
 
-What runs for each request names its base class, because `super()` costs as much as such a method.
+What runs for each request calls its base class's methods by names of their own: `super()` costs as much as
+such a method, and a look into a class half of that.
 """
 
 from __future__ import annotations
@@ -18,6 +19,12 @@ from gaud_core.gateway.joined import JoinedSend
 from gaud_core.gateway.presence import LEAVING, Leaving
 
 __all__ = ["LimitedProtocol", "protocol_with_limit"]
+
+_on_message_begin = HttpToolsProtocol.on_message_begin
+_on_headers_complete = HttpToolsProtocol.on_headers_complete
+_on_body = HttpToolsProtocol.on_body
+_on_message_complete = HttpToolsProtocol.on_message_complete
+_data_received = HttpToolsProtocol.data_received
 
 
 class LimitedProtocol(HttpToolsProtocol):
@@ -39,7 +46,7 @@ class LimitedProtocol(HttpToolsProtocol):
 
     def on_message_begin(self) -> None:
         """Let the request know when it came, and hear when its client leaves without a task for that."""
-        HttpToolsProtocol.on_message_begin(self)
+        _on_message_begin(self)
         scope: dict[str, Any] = self.scope  # type: ignore[assignment]
         scope[LEAVING] = self._leaving
         scope[ARRIVED] = time.perf_counter()
@@ -58,14 +65,17 @@ class LimitedProtocol(HttpToolsProtocol):
         self._idle_since = None
         if self._in_head:
             self._head_bytes += len(data)
-        HttpToolsProtocol.data_received(self, data)
+        _data_received(self, data)
         if self._in_head and self._head_bytes > self.max_head_bytes:
             self._refuse_head()
 
     def on_header(self, name: bytes, value: bytes) -> None:
         """Take a header in; trailers (RFC 9112 §7.1.2) come by the same way, and are none."""
-        if self._in_head:
-            HttpToolsProtocol.on_header(self, name, value)
+        if self._in_head:  # and then do as the base class
+            name = name.lower()
+            if name == b"expect" and value.lower() == b"100-continue":
+                self.expect_100_continue = True
+            self.headers.append((name, value))
             return
         self._head_bytes += len(name) + len(value)
         if self._head_bytes > self.max_head_bytes:
@@ -77,7 +87,7 @@ class LimitedProtocol(HttpToolsProtocol):
             self._refuse_head()
             return
         self._in_head, self._head_bytes = False, 0
-        HttpToolsProtocol.on_headers_complete(self)
+        _on_headers_complete(self)
         if self.cycle is not None:
             scope: dict[str, Any] = self.scope  # type: ignore[assignment]
             send = JoinedSend(self.cycle)
@@ -91,13 +101,13 @@ class LimitedProtocol(HttpToolsProtocol):
     def on_body(self, body: bytes) -> None:
         """Ignore the body of a refused request."""
         if not self._refused:
-            HttpToolsProtocol.on_body(self, body)
+            _on_body(self, body)
 
     def on_message_complete(self) -> None:
         """Expect the next head on a connection that is kept."""
         self._in_head, self._head_bytes = True, 0
         if not self._refused:
-            HttpToolsProtocol.on_message_complete(self)
+            _on_message_complete(self)
 
     def on_response_complete(self) -> None:
         """Go on with the next request, or begin to be idle: with a timer that is moved only when it ends."""

@@ -62,7 +62,7 @@ class Presence:
         self._watch: asyncio.Task[None] | None = None
         self.left = False
 
-    async def __aenter__(self) -> Self:
+    def __enter__(self) -> Self:
         loop = asyncio.get_running_loop()
         self._caller = asyncio.current_task(loop)
         if self._leaving is not None:
@@ -71,18 +71,22 @@ class Presence:
             self._watch = loop.create_task(self._until_gone())
         return self
 
-    async def __aexit__(
+    def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self.answered()
-        if not self.left or not self._cancels or self._caller is None:
+        if error is None or not self.left or not self._cancels or self._caller is None:
             return
-        if error is None:  # he left at the very end: take the cancellation that is still on its way
-            with suppress(asyncio.CancelledError):
-                await asyncio.sleep(0)
         self._caller.uncancel()
         if isinstance(error, asyncio.CancelledError):
             raise ClientLeft from None
+
+    async def over(self) -> None:
+        """Take the cancellation that is still on its way when he has left at the very end of the block."""
+        if self.left and self._cancels and self._caller is not None:
+            with suppress(asyncio.CancelledError):
+                await asyncio.sleep(0)
+            self._caller.uncancel()
 
     def answered(self) -> None:
         """Stop watching: the end of an answer looks like the client's leaving."""

@@ -37,13 +37,17 @@ class CallRoute(Endpoint):
         """Read the request and find its upstream."""
         identity, raw = await self.enter(scope, receive, exchange)
         body = Body.parse(raw)
-        route = await self._route(body, identity)
+        registry = self.gateway.current.registry
+        if registry.is_looking(body.model):
+            await registry.known(body.model)
+        if earlier := self.dialect.continues(body):
+            route = await self._going_on(earlier, body, identity)
+        else:
+            route = self.gateway.current.registry.route(body.model, identity.may_use, self.endpoint)
         # from here on nothing is awaited until the instance is leased: it could be replaced in between
-        exchange.fields |= {
-            "provider": route.instance.name,
-            "model": body.model[:SHOWN_MODEL],
-            "stream": body.stream,
-        }
+        told = exchange.fields
+        told["provider"], told["model"] = route.instance.name, body.model[:SHOWN_MODEL]
+        told["stream"] = body.stream
         bridge = bridge_for(self.endpoint, route.instance.serves(route.model))
         if bridge is None:
             trip = self._native(scope, exchange, identity, body, route)
@@ -55,13 +59,9 @@ class CallRoute(Endpoint):
         exchange.lap("route")
         return trip
 
-    async def _route(self, body: Body, identity: Identity) -> Route:
-        """Find the upstream: by the model's name, and by the earlier answer that the request goes on from."""
+    async def _going_on(self, earlier: str, body: Body, identity: Identity) -> Route:
+        """Find the upstream by the model's name and by the earlier answer that the request goes on from."""
         gateway = self.gateway
-        await gateway.current.registry.known(body.model)
-        earlier = self.dialect.continues(body)
-        if not earlier:
-            return gateway.current.registry.route(body.model, identity.may_use, self.endpoint)
         whereabouts = Whereabouts(gateway, identity)
         made = await whereabouts.remembered(earlier)
         route = gateway.registry.route(body.model, identity.may_use, self.endpoint)

@@ -16,6 +16,7 @@ __all__ = ["Closing", "OpenCall", "close", "settle"]
 MAX_TOKENS = 2**40
 
 _WRITTEN = Settled.WRITTEN
+_NOTHING = (None, None, None, None)
 
 
 class Closing(Struct, frozen=True, gc=False):
@@ -65,7 +66,10 @@ def _find(call_id: str, standing: Standing) -> OpenCall | None:
 def close(call: OpenCall, state: str, ending: Settlement, standing: Standing) -> bool:
     """Turn a call's reservation into its cost; False, and nothing is changed, if it is not in that state."""
     row = _ended(call, state, ending, standing.now)
-    if not standing.statements.end_call.one(standing.connection, row).rowcount:
+    seldom = ending.error, ending.milliunits, ending.quantity, ending.unit
+    is_plain = call.state == "open" and seldom == _NOTHING
+    end = standing.statements.end_plainly if is_plain else standing.statements.end_call
+    if not end.one(standing.connection, row).rowcount:
         return False
     tokens_in, tokens_out = row["new_input_tokens"], row["new_output_tokens"]
     if call.user_id is not None:

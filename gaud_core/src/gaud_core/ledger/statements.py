@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import attrs
@@ -33,6 +34,9 @@ _ENDED = (
     "quantity", "unit", "sent_ms",
 )  # fmt: skip
 
+_SELDOM = frozenset({"error", "milliunits", "quantity", "unit"})
+"""Columns that most settlements leave empty, as they are in every open call."""
+
 OPEN_CALL = (
     calls.c.id, calls.c.state, calls.c.user_id, calls.c.key_id, calls.c.reserved_nanos,
     calls.c.reserved_tokens, calls.c.cost_nanos, calls.c.admitted_at,
@@ -52,6 +56,8 @@ class Statements:
     seconds: Prepared
     insert_call: Prepared
     end_call: Prepared
+    end_plainly: Prepared
+    """For an open call of which none of the columns that are told seldom is told."""
     add_spend: Prepared
     add_window: Prepared
     touch_key: Prepared
@@ -66,7 +72,8 @@ class Statements:
             call=Prepared(_call(), dialect),
             seconds=Prepared(_seconds(), dialect),
             insert_call=Prepared(_insert_call(), dialect),
-            end_call=Prepared(_end_call(), dialect),
+            end_call=Prepared(_end_call(_ENDED), dialect),
+            end_plainly=Prepared(_end_call([name for name in _ENDED if name not in _SELDOM]), dialect),
             add_spend=Prepared(
                 adding(spend, ("user_id", "period"), ("spent_nanos", "reserved_nanos")),
                 dialect,
@@ -139,8 +146,8 @@ def _insert_call() -> Any:
     return insert(calls).values(**values, state=literal_column("'open'"))
 
 
-def _end_call() -> Any:
-    values: dict[str, Any] = {name: bindparam(f"new_{name}") for name in ("state", *_ENDED)}
+def _end_call(columns: Sequence[str]) -> Any:
+    values: dict[str, Any] = {name: bindparam(f"new_{name}") for name in ("state", *columns)}
     is_it = calls.c.id == bindparam("call")
     return update(calls).where(is_it, calls.c.state == bindparam("was")).values(values)
 

@@ -73,17 +73,17 @@ class HTTPProvider(Provider[S]):
         headers.update(self.headers(call))
         headers.update(more or {})
         url = f"{self.base_url()}/{call.path}" + (f"?{call.query}" if call.query else "")
-        endless = call.stream or call.open_ended
+        stream = call.body.stream
         request = UpstreamRequest(
             url,
             headers,
             call.body.raw if call.content is None else call.content,
-            endless,
+            stream or call.open_ended,
             method=call.method,
             timeouts=self.timeouts(),
             length=call.length,
         )
         reply = await self.ctx.send(request)
-        cost = reply.header(self.cost_header) if self.cost_header and not call.stream else ""
+        cost = reply.header(self.cost_header) if self.cost_header and not stream else ""
         shown = tuple([pair for pair in reply.headers if not self.hidden(pair[0])])
         return Reply(reply.status, shown, reply.content, reply.aclose, cost or None)

@@ -41,6 +41,8 @@ _LONGEST_LOG = 8000
 
 T = TypeVar("T")
 
+sqlite3.register_adapter(bool, int)  # else the driver asks each in three ways how it wants to be kept
+
 
 def make_engine(path: Path) -> Engine:
     """Open a file, made with mode 0600 if it is not there; OSError or OperationalError if that fails."""

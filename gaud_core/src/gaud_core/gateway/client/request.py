@@ -26,10 +26,10 @@ class Address:
     authority: str
     target: str
 
-    @property
-    def origin(self) -> tuple[bool, str, int]:
-        """What requests have in common that may share a connection."""
-        return self.secure, self.host, self.port
+    origin: tuple[bool, str, int] = attrs.field(
+        init=False, default=attrs.Factory(lambda own: (own.secure, own.host, own.port), takes_self=True)
+    )
+    """What requests have in common that may share a connection."""
 
 
 def address_of(url: str) -> Address:

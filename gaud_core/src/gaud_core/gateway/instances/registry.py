@@ -64,19 +64,25 @@ class Registry:
             return Route(instance, model, "pattern")
         raise ModelNotFound(self._not_found(model, may_use), param="model")
 
+    def is_looking(self, model: str) -> bool:
+        """Whether what a name means may not be known yet."""
+        return bool(self._looking(model))
+
     async def known(self, model: str = "") -> None:
         """Wait until it is known what the name means and costs, or for all names without one; 5 s at most.
 
         Right after a start the lists of models are on their way, and a call must not be free only because
         it came before its price.
         """
-        asked = self.instances.get(model.partition(":")[0])
-        instances = [asked] if asked else self.instances.values()
-        if unknown := [instance for instance in instances if instance.is_looking]:
+        if unknown := self._looking(model):
             with suppress(TimeoutError):
                 async with asyncio.timeout(_DISCOVERY_PATIENCE_SECS):
                     for instance in unknown:
                         await instance.first_discovery.wait()
+
+    def _looking(self, model: str) -> list[Instance]:
+        asked = self.instances.get(model.partition(":")[0])
+        return [one for one in ([asked] if asked else self.instances.values()) if one.is_looking]
 
     def listed(self) -> Iterator[tuple[str, Instance, Model]]:
         """Give each listed model with its full name."""
