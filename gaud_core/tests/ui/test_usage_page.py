@@ -179,6 +179,7 @@ def test_a_call_says_why_its_provider_was_chosen(
     assert told in admin.get(f"/ui/usage/req_chosen_{chosen}").text
 
 
+@pytest.mark.usefixtures("books")
 def test_budgets_name_who_is_nearest_to_a_limit_first(lasting: House, admin: Visitor) -> None:
     """A budget of nothing is used up."""
     near = lasting.people.create_user("Nearest", actor="test").id
