@@ -83,8 +83,10 @@ class Mark:
 
     def spots(self, data: bytes) -> Sequence[int]:
         """Give every place where it stands, in order, by one search for each of the two; most often none."""
-        found = [match.start() for match in self.pattern.finditer(data)]
         at = data.find(self.word)
+        if at < 0 and self.pattern.search(data) is None:
+            return ()
+        found = [match.start() for match in self.pattern.finditer(data)]
         while at >= 0:
             found.append(at)
             at = data.find(self.word, at + len(self.word))

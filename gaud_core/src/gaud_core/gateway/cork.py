@@ -42,9 +42,12 @@ class Cork:
             self._flush()
 
     def write_at_once(self, data: bytes) -> None:
-        """Write what nothing will follow."""
-        self._flush()
-        self._transport.write(data)
+        """Write what nothing will follow in this turn, with what was held back."""
+        if self._held:
+            self._held.append(data)
+            self._flush()
+        else:
+            self._transport.write(data)
 
     def close(self) -> None:
         """Close after what was written."""

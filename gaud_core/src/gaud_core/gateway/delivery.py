@@ -4,22 +4,34 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, MutableMapping
 from contextlib import suppress
-from typing import Any
+from typing import Any, Protocol
 
 from msgspec import Struct
 
 from gaud_core.errors import BooksClosed
 from gaud_core.gateway.headers import encode
 
-__all__ = ["DIRECTLY", "WHOLE", "BrokenAnswer", "Delivery", "Send"]
+__all__ = ["WHOLE", "WIRE", "BrokenAnswer", "Delivery", "Send", "Wire"]
 
-DIRECTLY = "gaud.directly"
-"""Where in a request's scope our own protocol puts the way past the middleware."""
+WIRE = "gaud.wire"
+"""Where in a request's scope our own protocol puts the `Wire` to its client."""
 
 WHOLE = "gaud.whole"
 """Where in the message that begins an answer its whole body may stand, if our own protocol takes it."""
 
 Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
+
+
+class Wire(Protocol):
+    """The way to a client past every middleware: they look at heads only."""
+
+    def directly(self, message: MutableMapping[str, Any]) -> Awaitable[None]:
+        """Send a message."""
+        ...
+
+    def at_once(self, piece: bytes) -> bool:
+        """Send a piece from the middle of an answer; False, and nothing is sent, where that may wait."""
+        ...
 
 
 class BrokenAnswer(Exception):
@@ -29,12 +41,12 @@ class BrokenAnswer(Exception):
 class Delivery(Struct, frozen=True, eq=False):
     """ASGI's messages of one answer; `book` settles the call, may raise BooksClosed and be called again.
 
-    What follows the head may go by `directly`, past every middleware: they look at heads only.
+    What follows the head goes by the `wire`, where there is one.
     """
 
     send: Send
     book: Callable[[], Awaitable[None]]
-    directly: Send
+    wire: Wire | None = None
     joins: bool = False
     """Whether head and body may go in one message, see `WHOLE`."""
     lap: Callable[[str], object] = lambda part: None
@@ -56,11 +68,19 @@ class Delivery(Struct, frozen=True, eq=False):
         self.lap("upstream")
         await self.send({"type": "http.response.start", "status": status, "headers": encode(headers)})
 
+    def at_once(self, piece: bytes) -> bool:
+        """Send a piece that is not the last if nobody need wait for that; else send it with `more`."""
+        return self.wire is not None and self.wire.at_once(piece)
+
     async def more(self, piece: bytes, *, last: bool = False) -> None:
         """Send a piece; waits while the client is slow. The last one waits for the books."""
         if last:
             await self.book()
         await self.directly({"type": "http.response.body", "body": piece, "more_body": True})
+
+    def directly(self, message: MutableMapping[str, Any]) -> Awaitable[None]:
+        """Send what follows the head."""
+        return self.send(message) if self.wire is None else self.wire.directly(message)
 
     async def end(self, piece: bytes = b"") -> None:
         """Send the end."""

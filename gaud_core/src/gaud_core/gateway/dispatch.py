@@ -12,7 +12,7 @@ from gaud_core.access import Identity
 from gaud_core.call import Body, Call, Reply
 from gaud_core.errors import ApiError, BooksClosed, BudgetSpent, LimitReached
 from gaud_core.gateway.booking import Booking
-from gaud_core.gateway.delivery import DIRECTLY, Delivery, Send
+from gaud_core.gateway.delivery import WIRE, Delivery, Send, Wire
 from gaud_core.gateway.dialects import Dialect
 from gaud_core.gateway.exchange import Exchange
 from gaud_core.gateway.gateway import Gateway
@@ -59,25 +59,24 @@ class Trip(Struct, frozen=True):
 
 
 class Client(Struct, frozen=True):
-    """The way to the client: what he says, what he is told with and without the middleware, when he leaves.
+    """The way to the client: what he says, what he is told, when he leaves.
 
-    With `joins` he can be told a whole answer in one message.
+    With a `wire` he can be told things past the middleware, and with `joins` a whole answer in one message.
 
     Without `leaving`, which only our own protocol knows, a task waits for what he says after his request.
     """
 
     receive: Receive
     send: Send
-    directly: Send
+    wire: Wire | None = None
     joins: bool = False
     leaving: Leaving | None = None
 
 
 def client_of(scope: Scope, receive: Receive, send: Send) -> Client:
     """Give the client of a request whose body has been read to its end."""
-    directly: Send | None = scope.get(DIRECTLY)
-    joins = directly is not None and scope["method"] != "HEAD"
-    return Client(receive, send, directly or send, joins, scope.get(LEAVING))
+    wire: Wire | None = scope.get(WIRE) if scope["method"] != "HEAD" else None
+    return Client(receive, send, wire, wire is not None, scope.get(LEAVING))
 
 
 async def dispatch(gateway: Gateway, trip: Trip, exchange: Exchange, client: Client) -> None:
@@ -153,7 +152,7 @@ async def _relay(trip: Trip, booking: Booking, client: Client) -> None:
     booking.sent_ms = exchange.lap("admit")
     reply = await trip.instance.guard.send(trip.call)
     exchange.fields["first_byte_ms"] = round(exchange.lap("upstream"), 1)
-    delivery = Delivery(client.send, booking.close, client.directly, client.joins, exchange.lap)
+    delivery = Delivery(client.send, booking.close, client.wire, client.joins, exchange.lap)
     try:
         if trip.change is not None:
             reply = await trip.change(reply)

@@ -13,7 +13,7 @@ from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 from gaud_core.errors import ApiError, BadRequest
 from gaud_core.gateway.cork import Cork
-from gaud_core.gateway.delivery import DIRECTLY
+from gaud_core.gateway.delivery import WIRE
 from gaud_core.gateway.exchange import ARRIVED, Exchange
 from gaud_core.gateway.joined import JoinedSend
 from gaud_core.gateway.presence import LEAVING, Leaving
@@ -91,7 +91,7 @@ class LimitedProtocol(HttpToolsProtocol):
         if self.cycle is not None:
             scope: dict[str, Any] = self.scope  # type: ignore[assignment]
             send = JoinedSend(self.cycle)
-            scope[DIRECTLY] = send.directly
+            scope[WIRE] = send
             self.cycle.send = send  # type: ignore[assignment, method-assign]
 
     def _head_size(self) -> int:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import weakref
-from collections.abc import MutableMapping
+from collections.abc import Awaitable, MutableMapping
 from typing import Any, cast
 
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE, RequestResponseCycle
@@ -26,9 +26,19 @@ class JoinedSend:
     def __init__(self, cycle: RequestResponseCycle) -> None:
         self._known = weakref.ref(cycle)
 
-    async def directly(self, message: MutableMapping[str, Any]) -> None:
+    def directly(self, message: MutableMapping[str, Any]) -> Awaitable[None]:
         """Send a message as the cycle itself does."""
-        await RequestResponseCycle.send(self._cycle, message)  # type: ignore[arg-type]
+        return RequestResponseCycle.send(self._cycle, message)  # type: ignore[arg-type]
+
+    def at_once(self, piece: bytes) -> bool:
+        """Write a piece of an answer in chunks, unless its client is slow or gone."""
+        cycle = self._cycle
+        if not cycle.chunked_encoding or cycle.response_complete or cycle.disconnected:
+            return False
+        if cycle.flow.write_paused:
+            return False
+        cast("Cork", cycle.transport).write_at_once(b"%x\r\n%b\r\n" % (len(piece), piece))
+        return True
 
     async def __call__(self, message: MutableMapping[str, Any]) -> None:
         """Send one of ASGI's messages."""

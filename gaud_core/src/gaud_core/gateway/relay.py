@@ -69,9 +69,11 @@ async def _relay_events(
     await delivery.start(reply.status, upstream_headers(reply.headers))
     cutter = EventCutter()
     try:
-        await _pass(cutter.feed(first), watch, delivery, outcome)
+        if late := _passed(cutter.feed(first), watch, delivery, outcome):
+            await delivery.more(late, last=watch.last)
         async for piece in content:
-            await _pass(cutter.feed(piece), watch, delivery, outcome)
+            if late := _passed(cutter.feed(piece), watch, delivery, outcome):
+                await delivery.more(late, last=watch.last)
         await _pass_rest(cutter.rest(), watch, delivery, outcome)
         await delivery.end()
     except (ProviderError, BooksClosed) as error:
@@ -87,15 +89,14 @@ async def _relay_events(
         raise
 
 
-async def _pass(events: bytes, watch: Watch, delivery: Delivery, outcome: Outcome) -> None:
-    """Show whole events to the watch and send what it leaves of them."""
+def _passed(events: bytes, watch: Watch, delivery: Delivery, outcome: Outcome) -> bytes:
+    """Show whole events to the watch and send what it leaves of them; gives what has to be waited for."""
     shown = watch.see(events)
     if watch.made:
         outcome.has_made(watch.made)
     if watch.last:
         _conclude(watch, outcome)
-    if shown:
-        await delivery.more(shown, last=watch.last)
+    return shown if shown and (watch.last or not delivery.at_once(shown)) else b""
 
 
 async def _pass_rest(rest: bytes, watch: Watch, delivery: Delivery, outcome: Outcome) -> None:

@@ -15,7 +15,7 @@ from gaud_core.errors import ProviderError, UpstreamFailed, UpstreamTimeout
 from gaud_core.gateway.client import Answer, Broken, NoAnswer, NotHTTP, Pool, Unreachable
 from gaud_core.gateway.client.connection import Connection
 from gaud_core.gateway.client.request import Address
-from gaud_core.gateway.guests.visits import away
+from gaud_core.gateway.guests.visits import away, ours
 from gaud_core.provider import Timeouts, UpstreamRequest
 
 __all__ = ["Upstream"]
@@ -84,12 +84,16 @@ class Upstream:
             failure.unsent = True
             raise failure from None
 
+    @ours
     async def _pieces(self, answer: Answer, limits: Timeouts, deadline: float | None) -> AsyncIterator[bytes]:
         """Give the answer's bytes as they come; nothing is decoded."""
         clock = asyncio.get_running_loop().time
         try:
-            while piece := await answer.read(clock() + limits.idle if deadline is None else deadline):
-                yield piece
+            while (piece := answer.ready()) != b"":
+                if piece is None:
+                    await answer.wait(clock() + limits.idle if deadline is None else deadline)
+                else:
+                    yield piece
         except TimeoutError:
             raise self._stalled(limits, whole=deadline is not None) from None
         except Broken as error:

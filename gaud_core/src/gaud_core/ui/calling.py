@@ -10,7 +10,7 @@ import attrs
 
 from gaud_core.access import KNOWN
 from gaud_core.errors import ApiError
-from gaud_core.gateway.delivery import DIRECTLY
+from gaud_core.gateway.delivery import WIRE
 from gaud_core.gateway.routes import CallRoute
 from gaud_core.ledger.usage import Row, read_call
 from gaud_core.ui.visit import Visit
@@ -40,7 +40,7 @@ async def inner_call(visit: Visit, receive: Any, send: Any, length: bytes = b"")
     headers = [(b"content-type", b"application/json"), (b"user-agent", b"gaud-dashboard")]
     headers += [(b"content-length", length)] if length else []
     scope = {**visit.request.scope, KNOWN: visit.identity, "headers": headers}
-    scope.pop(DIRECTLY, None)  # the answer of a test call is not for the browser, nor past our own headers
+    scope.pop(WIRE, None)  # the answer of a test call is not for the browser, nor past our own headers
     await CallRoute(visit.site.gateway, _ENDPOINT)(scope, receive, send)
 
 

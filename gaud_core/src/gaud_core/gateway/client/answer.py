@@ -62,17 +62,18 @@ class Answer:
         while not self.status:
             if self.error is not None:
                 raise self.error
-            await self._wait(deadline)
+            await self.wait(deadline)
 
-    async def read(self, deadline: float) -> bytes:
-        """Give all that has come since the last time, nothing at the end; raises Broken or TimeoutError."""
-        while not self.pieces:
-            if self.error is not None:
-                raise self.error
-            if self.complete:
-                return b""
-            await self._wait(deadline)
-        return self.taken()
+    def ready(self) -> bytes | None:
+        """Give all that has come since the last time, nothing at the end, None as long as one has to `wait`.
+
+        Raises Broken or TimeoutError.
+        """
+        if self.pieces:
+            return self.taken()
+        if self.error is not None:
+            raise self.error
+        return b"" if self.complete else None
 
     def taken(self) -> bytes:
         """Give what is there, without waiting."""
@@ -102,7 +103,8 @@ class Answer:
         if waiter is not None and not waiter.done():
             waiter.set_result(None)
 
-    async def _wait(self, deadline: float) -> None:
+    async def wait(self, deadline: float) -> None:
+        """Wait until something has come, or its time is over."""
         waiter = self._waiter = self._loop.create_future()
         self._source.watch(deadline)
         try:

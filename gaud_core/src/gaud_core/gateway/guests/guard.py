@@ -18,7 +18,7 @@ import attrs
 from gaud_core.call import Call, Reply, replace
 from gaud_core.errors import ApiError, ProviderError, UpstreamFailed, one_line
 from gaud_core.gateway.guests.conduct import Conduct
-from gaud_core.gateway.guests.visits import Tasks, Visit
+from gaud_core.gateway.guests.visits import Tasks, Visit, is_ours
 from gaud_core.provider import Health, Model, Price, Provider, Quota
 
 __all__ = ["DOORS", "Guard"]
@@ -116,7 +116,9 @@ class Guard:
         if reply.aclose is _NOTHING_TO_CLOSE and isinstance(reply.content, bytes):
             visit.over = True
             return reply
-        content = reply.content if isinstance(reply.content, bytes) else self._pieces(reply.content, visit)
+        content = reply.content
+        if not isinstance(content, bytes) and not is_ours(content):
+            content = self._pieces(content, visit)
         return replace(reply, content=content, aclose=partial(self._close, reply.aclose, visit))
 
     async def _pieces(self, content: AsyncIterator[bytes], visit: _Guarding) -> AsyncIterator[bytes]:

@@ -3,19 +3,33 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Coroutine
+from collections.abc import AsyncIterator, Callable, Coroutine
 from contextvars import ContextVar
 from pathlib import Path
+from types import CodeType
 from typing import Any, TypeVar
 from weakref import WeakKeyDictionary
 
-__all__ = ["Tasks", "Visit", "away", "described", "note_tasks", "place", "stop_noting_tasks", "within"]
+__all__ = [
+    "Tasks",
+    "Visit",
+    "away",
+    "described",
+    "is_ours",
+    "note_tasks",
+    "ours",
+    "place",
+    "stop_noting_tasks",
+    "within",
+]
 
+F = TypeVar("F", bound=Callable[..., AsyncIterator[bytes]])
 T = TypeVar("T")
 Tasks = WeakKeyDictionary["asyncio.Task[Any]", "Visit"]
 """The tasks that a plugin has started and that still exist, and during which visit."""
 
 _GRACE_SECS = 0.1
+_OURS: set[CodeType] = set()
 _visit: ContextVar[Visit | None] = ContextVar("gaud_visit", default=None)
 
 
@@ -51,6 +65,18 @@ class away:  # noqa: N801  read as a word: `with away():`
 
     def __exit__(self, *raised: object) -> None:
         _visit.set(self._visit)
+
+
+def ours(function: F) -> F:
+    """Mark an async generator as the gateway's: where it is handed on unchanged, no plugin runs in it."""
+    code: Any = function
+    _OURS.add(code.__code__)
+    return function
+
+
+def is_ours(content: object) -> bool:
+    """Whether an answer's pieces come from the gateway's own client."""
+    return getattr(content, "ag_code", None) in _OURS
 
 
 def note_tasks(loop: asyncio.AbstractEventLoop) -> None:

@@ -8,7 +8,7 @@ from gaud_core.access import Identity
 from gaud_core.call import Body, Call, replace
 from gaud_core.errors import BadRequest
 from gaud_core.gateway.booking import CLIENT_LEFT
-from gaud_core.gateway.delivery import DIRECTLY, Send
+from gaud_core.gateway.delivery import WIRE, Send
 from gaud_core.gateway.dialects import DIALECTS, WITHOUT_MODEL
 from gaud_core.gateway.dispatch import Client, Scope, Trip, dispatch
 from gaud_core.gateway.exchange import Exchange
@@ -52,7 +52,7 @@ class FormRoute:
         try:
             trip = await self._prepare(scope, upload, boundary, identity)
             exchange.lap("route")
-            await dispatch(self.gateway, trip, exchange, Client(upload.rest, send, scope.get(DIRECTLY, send)))
+            await dispatch(self.gateway, trip, exchange, Client(upload.rest, send, scope.get(WIRE)))
         except ClientLeft:
             exchange.status = CLIENT_LEFT
         finally:
