@@ -34,6 +34,11 @@ class Wire(Protocol):
         ...
 
 
+def _never(piece: bytes) -> bool:
+    """Send nothing."""
+    return False
+
+
 class BrokenAnswer(Exception):
     """An answer broke after its beginning was sent, so the connection must end without a clean end."""
 
@@ -68,9 +73,10 @@ class Delivery(Struct, frozen=True, eq=False):
         self.lap("upstream")
         await self.send({"type": "http.response.start", "status": status, "headers": encode(headers)})
 
-    def at_once(self, piece: bytes) -> bool:
-        """Send a piece that is not the last if nobody need wait for that; else send it with `more`."""
-        return self.wire is not None and self.wire.at_once(piece)
+    @property
+    def at_once(self) -> Callable[[bytes], bool]:
+        """What sends a piece that is not the last if nobody need wait for that; else send it with `more`."""
+        return _never if self.wire is None else self.wire.at_once
 
     async def more(self, piece: bytes, *, last: bool = False) -> None:
         """Send a piece; waits while the client is slow. The last one waits for the books."""

@@ -32,8 +32,8 @@ class JoinedSend:
 
     def at_once(self, piece: bytes) -> bool:
         """Write a piece of an answer in chunks, unless its client is slow or gone."""
-        cycle = self._cycle
-        if not cycle.chunked_encoding or cycle.response_complete or cycle.disconnected:
+        cycle = self._known()
+        if cycle is None or not cycle.chunked_encoding or cycle.response_complete or cycle.disconnected:
             return False
         if cycle.flow.write_paused:
             return False

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import suppress
+
+import attrs
 
 from gaud_core.call import Reply, Usage
 from gaud_core.errors import ApiError, BooksClosed, ProviderError, Unavailable, UpstreamFailed
@@ -13,6 +15,7 @@ from gaud_core.gateway.dialects import Dialect, Watch
 from gaud_core.gateway.headers import upstream_headers
 from gaud_core.gateway.outcome import Outcome
 from gaud_core.gateway.tail import tail_of
+from gaud_core.gateway.upstream import Pieces
 from gaud_core.gateway.whole import WHOLE_BYTES, send_checked, too_long
 from gaud_core.sse import EventCutter
 
@@ -67,13 +70,16 @@ async def _relay_events(
         await _relay_unread(reply, first, content, None, delivery, outcome)
         return
     await delivery.start(reply.status, upstream_headers(reply.headers))
-    cutter = EventCutter()
+    passing = _Passing(watch, delivery, outcome)
+    cutter = passing.cutter
     try:
-        if late := _passed(cutter.feed(first), watch, delivery, outcome):
-            await delivery.more(late, last=watch.last)
+        if not passing.take(first):
+            await passing.catch_up()
+        if isinstance(content, Pieces):
+            content.offer(passing.take)
         async for piece in content:
-            if late := _passed(cutter.feed(piece), watch, delivery, outcome):
-                await delivery.more(late, last=watch.last)
+            if not passing.take(piece):
+                await passing.catch_up()
         await _pass_rest(cutter.rest(), watch, delivery, outcome)
         await delivery.end()
     except (ProviderError, BooksClosed) as error:
@@ -89,14 +95,36 @@ async def _relay_events(
         raise
 
 
-def _passed(events: bytes, watch: Watch, delivery: Delivery, outcome: Outcome) -> bytes:
-    """Show whole events to the watch and send what it leaves of them; gives what has to be waited for."""
-    shown = watch.see(events)
-    if watch.made:
-        outcome.has_made(watch.made)
-    if watch.last:
-        _conclude(watch, outcome)
-    return shown if shown and (watch.last or not delivery.at_once(shown)) else b""
+@attrs.define(eq=False)
+class _Passing:
+    """Whole events of a stream on their way: past the watch, and out at once where nobody need wait."""
+
+    watch: Watch
+    delivery: Delivery
+    outcome: Outcome
+    cutter: EventCutter = attrs.field(factory=EventCutter)
+    _at_once: Callable[[bytes], bool] = attrs.field(
+        default=attrs.Factory(lambda own: own.delivery.at_once, takes_self=True)
+    )
+    _late: bytes = b""
+    """What is for the client, but not before the books or the client himself are ready."""
+
+    def take(self, piece: bytes) -> bool:
+        """Take a piece; False if the next must not come before what is late has gone."""
+        watch = self.watch
+        shown = watch.see(self.cutter.feed(piece)) if piece else b""
+        if watch.made:
+            self.outcome.has_made(watch.made)
+        if watch.last:
+            _conclude(watch, self.outcome)
+        if shown and (watch.last or not self._at_once(shown)):
+            self._late += shown
+        return not self._late
+
+    async def catch_up(self) -> None:
+        """Send what is late."""
+        late, self._late = self._late, b""
+        await self.delivery.more(late, last=self.watch.last)
 
 
 async def _pass_rest(rest: bytes, watch: Watch, delivery: Delivery, outcome: Outcome) -> None:

@@ -12,13 +12,13 @@ import attrs
 
 from gaud_core.call import Reply
 from gaud_core.errors import ProviderError, UpstreamFailed, UpstreamTimeout
-from gaud_core.gateway.client import Answer, Broken, NoAnswer, NotHTTP, Pool, Unreachable
+from gaud_core.gateway.client import Answer, Broken, NoAnswer, NotHTTP, Pool, Sink, Unreachable
 from gaud_core.gateway.client.connection import Connection
 from gaud_core.gateway.client.request import Address
 from gaud_core.gateway.guests.visits import away, ours
 from gaud_core.provider import Timeouts, UpstreamRequest
 
-__all__ = ["Upstream"]
+__all__ = ["Pieces", "Upstream"]
 
 
 @attrs.define
@@ -46,7 +46,9 @@ class Upstream:
         if answer.complete and not _is_of_events(headers):
             return Reply(answer.status, headers, answer.taken())
         deadline = None if request.stream else begun + limits.total
-        return Reply(answer.status, headers, self._pieces(answer, limits, deadline), aclose=answer.aclose)
+        return Reply(
+            answer.status, headers, Pieces(self.name, answer, limits, deadline), aclose=answer.aclose
+        )
 
     async def aclose(self) -> None:
         """Close every connection."""
@@ -84,32 +86,58 @@ class Upstream:
             failure.unsent = True
             raise failure from None
 
-    @ours
-    async def _pieces(self, answer: Answer, limits: Timeouts, deadline: float | None) -> AsyncIterator[bytes]:
-        """Give the answer's bytes as they come; nothing is decoded."""
-        clock = asyncio.get_running_loop().time
-        try:
-            while (piece := answer.ready()) != b"":
-                if piece is None:
-                    await answer.wait(clock() + limits.idle if deadline is None else deadline)
-                else:
-                    yield piece
-        except TimeoutError:
-            raise self._stalled(limits, whole=deadline is not None) from None
-        except Broken as error:
-            raise UpstreamFailed(
-                f"`{self.name}` broke the connection in the middle of its answer.", code="upstream_broke_off"
-            ) from error
-
-    def _stalled(self, limits: Timeouts, *, whole: bool) -> ProviderError:
-        if whole:
-            return UpstreamTimeout(f"`{self.name}` did not finish its answer within {limits.total:g} s.")
-        return UpstreamTimeout(f"`{self.name}` sent nothing more for {limits.idle:g} s.")
-
     def _unreachable(self, cause: BaseException | None) -> UpstreamFailed:
         failure = UpstreamFailed(_why_unreachable(self.name, cause))
         failure.unsent = True
         return failure
+
+
+@ours
+@attrs.define(eq=False)
+class Pieces(AsyncIterator[bytes]):
+    """An answer's bytes as they come; nothing is decoded.
+
+    The whole of it has until `deadline`, or each piece the limit for silence.
+    """
+
+    name: str
+    answer: Answer
+    limits: Timeouts
+    deadline: float | None
+
+    def offer(self, sink: Sink) -> None:
+        """Let pieces pass without their reader; where the sink asks for him, he gets an empty one."""
+        self.answer.offer(sink, self.limits.idle if self.deadline is None else None)
+
+    async def __anext__(self) -> bytes:
+        try:
+            piece = await self._next()
+        except TimeoutError:
+            raise self._stalled() from None
+        except Broken as error:
+            raise UpstreamFailed(
+                f"`{self.name}` broke the connection in the middle of its answer.", code="upstream_broke_off"
+            ) from error
+        if piece is None:
+            raise StopAsyncIteration
+        return piece
+
+    async def _next(self) -> bytes | None:
+        answer = self.answer
+        while not answer.asked:
+            if (piece := answer.ready()) is not None:
+                return piece or None
+            until = self.deadline
+            if until is None:
+                until = asyncio.get_running_loop().time() + self.limits.idle
+            await answer.wait(until)
+        answer.asked = False
+        return b""
+
+    def _stalled(self) -> ProviderError:
+        if self.deadline is None:
+            return UpstreamTimeout(f"`{self.name}` sent nothing more for {self.limits.idle:g} s.")
+        return UpstreamTimeout(f"`{self.name}` did not finish its answer within {self.limits.total:g} s.")
 
 
 def _is_of_events(headers: tuple[tuple[str, str], ...]) -> bool:

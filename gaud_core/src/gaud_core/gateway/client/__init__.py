@@ -6,7 +6,7 @@ comes back.
 
 from __future__ import annotations
 
-from gaud_core.gateway.client.answer import Answer, Broken, NoAnswer, NotHTTP
+from gaud_core.gateway.client.answer import Answer, Broken, NoAnswer, NotHTTP, Sink
 from gaud_core.gateway.client.pool import Pool, Unreachable
 
-__all__ = ["Answer", "Broken", "NoAnswer", "NotHTTP", "Pool", "Unreachable"]
+__all__ = ["Answer", "Broken", "NoAnswer", "NotHTTP", "Pool", "Sink", "Unreachable"]

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable
 from typing import Protocol
 
-__all__ = ["Answer", "Broken", "NoAnswer", "NotHTTP", "Source"]
+__all__ = ["Answer", "Broken", "NoAnswer", "NotHTTP", "Sink", "Source"]
 
 Headers = tuple[tuple[str, str], ...]
+Sink = Callable[[bytes], bool]
+"""Takes a piece as soon as it has come, and says whether the reader may go on waiting."""
 
 
 class Broken(Exception):
@@ -41,7 +44,10 @@ class Source(Protocol):
 class Answer:
     """One answer, read by one task at a time; what is not read stays bounded."""
 
-    __slots__ = ("_loop", "_source", "_waiter", "complete", "error", "headers", "held", "pieces", "status")
+    __slots__ = (
+        *("_loop", "_sink", "_source", "_waiter", "asked", "complete", "error", "full", "headers", "held"),
+        *("idle", "pieces", "status"),
+    )
 
     def __init__(self, source: Source, loop: asyncio.AbstractEventLoop) -> None:
         self._source = source
@@ -54,8 +60,15 @@ class Answer:
         self.headers: list[tuple[bytes, bytes]] = []
         """Names in lower case."""
         self.held = 0
+        self.full = False
+        """Whether the upstream has to wait until it is read."""
         self.complete = False
         self.error: BaseException | None = None
+        self.asked = False
+        """Whether the sink has asked for the reader."""
+        self._sink: Sink | None = None
+        self.idle: float | None = None
+        """How many seconds the upstream has after each piece that the sink has taken."""
 
     async def begun(self, deadline: float) -> None:
         """Wait for the head; raises NoAnswer, NotHTTP or TimeoutError."""
@@ -75,11 +88,19 @@ class Answer:
             raise self.error
         return b"" if self.complete else None
 
+    def offer(self, sink: Sink, idle: float | None) -> None:
+        """Give the sink what comes while the reader waits, which spares waking him for each piece.
+
+        Without `idle` the reader's own deadline holds.
+        """
+        self._sink, self.idle = sink, idle
+
     def taken(self) -> bytes:
         """Give what is there, without waiting."""
         pieces, self.pieces = self.pieces, []
-        if self.held and not self.complete:
-            self.held = 0
+        self.held = 0
+        if self.full:
+            self.full = False
             self._source.drained()
         return pieces[0] if len(pieces) == 1 else b"".join(pieces)
 
@@ -97,11 +118,22 @@ class Answer:
         if not self.complete:
             self._source.abort()
 
-    def wake(self) -> None:
-        """Tell the reader that something has come."""
+    def wake(self) -> bool:
+        """Tell the reader that something has come; True if the sink has taken it and he waits on."""
         waiter = self._waiter
-        if waiter is not None and not waiter.done():
-            waiter.set_result(None)
+        if waiter is None or waiter.done():
+            return False
+        if self._sink is not None and self.pieces:
+            try:
+                goes_on = self._sink(self.taken())
+            except Exception as error:  # it is for the reader, and not for the connection that calls this
+                self.error = self.error or error
+            else:
+                self.asked = not goes_on
+                if goes_on and not self.complete and self.error is None:
+                    return True
+        waiter.set_result(None)
+        return False
 
     async def wait(self, deadline: float) -> None:
         """Wait until something has come, or its time is over."""

@@ -135,9 +135,10 @@ class Connection(asyncio.Protocol):
         if self._answer is None:
             self._finish()
         elif answer.held > _MOST_HELD and self._reading:
-            self._reading = False
+            self._reading, answer.full = False, True
             self._transport.pause_reading()
-        answer.wake()
+        if answer.wake() and answer.idle is not None:
+            self._deadline = self.loop.time() + answer.idle
 
     def eof_received(self) -> None:
         """Note an end in order: it completes an answer that says no length."""

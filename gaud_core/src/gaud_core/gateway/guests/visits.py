@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Coroutine
+from collections.abc import Coroutine
 from contextvars import ContextVar
 from pathlib import Path
-from types import CodeType
 from typing import Any, TypeVar
 from weakref import WeakKeyDictionary
 
@@ -23,13 +22,13 @@ __all__ = [
     "within",
 ]
 
-F = TypeVar("F", bound=Callable[..., AsyncIterator[bytes]])
+C = TypeVar("C", bound=type)
 T = TypeVar("T")
 Tasks = WeakKeyDictionary["asyncio.Task[Any]", "Visit"]
 """The tasks that a plugin has started and that still exist, and during which visit."""
 
 _GRACE_SECS = 0.1
-_OURS: set[CodeType] = set()
+_OURS: set[type] = set()
 _visit: ContextVar[Visit | None] = ContextVar("gaud_visit", default=None)
 
 
@@ -67,16 +66,15 @@ class away:  # noqa: N801  read as a word: `with away():`
         _visit.set(self._visit)
 
 
-def ours(function: F) -> F:
-    """Mark an async generator as the gateway's: where it is handed on unchanged, no plugin runs in it."""
-    code: Any = function
-    _OURS.add(code.__code__)
-    return function
+def ours(cls: C) -> C:
+    """Mark an iterator of an answer's pieces as the gateway's: handed on unchanged, no plugin runs in it."""
+    _OURS.add(cls)
+    return cls
 
 
 def is_ours(content: object) -> bool:
     """Whether an answer's pieces come from the gateway's own client."""
-    return getattr(content, "ag_code", None) in _OURS
+    return type(content) in _OURS
 
 
 def note_tasks(loop: asyncio.AbstractEventLoop) -> None:
