@@ -84,9 +84,11 @@ class Mark:
     def spots(self, data: bytes) -> Sequence[int]:
         """Give every place where it stands, in order, by one search for each of the two; most often none."""
         at = data.find(self.word)
-        if at < 0 and self.pattern.search(data) is None:
+        first = self.pattern.search(data)
+        if first is None and at < 0:
             return ()
-        found = [match.start() for match in self.pattern.finditer(data)]
+        begin = len(data) if first is None else first.start()
+        found = [match.start() for match in self.pattern.finditer(data, begin)]
         while at >= 0:
             found.append(at)
             at = data.find(self.word, at + len(self.word))
@@ -126,6 +128,8 @@ async def events_of(content: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
 
 def data_of(event: bytes) -> bytes:
     """Join the `data` lines of one event."""
+    if event.startswith(b"data: ") and event.find(b"\n") == len(event) - 2 and b"\r" not in event:
+        return event[6:-2]  # as nearly all are: one line, and the empty one
     lines = (line for line in _LINE.split(event.removeprefix(_BYTE_ORDER_MARK)) if line.startswith(b"data"))
     return b"\n".join(line[5:].removeprefix(b" ") for line in lines if line[4:5] == b":")
 
