@@ -77,7 +77,7 @@ async def _json(request: Request) -> bytes:
             code="unsupported_media_type",
         )
     try:
-        return await receive_body(request.scope["headers"], request.receive, MOST_BODY_BYTES)
+        return await receive_body(request.scope, request.receive, MOST_BODY_BYTES)
     except BodyTooLarge:
         raise BodyTooLarge(f"A request to the admin API has at most {MOST_BODY_BYTES} bytes.") from None
 

@@ -11,13 +11,16 @@ from msgspec import Struct
 from gaud_core.errors import BooksClosed
 from gaud_core.gateway.headers import encode
 
-__all__ = ["WHOLE", "WIRE", "BrokenAnswer", "Delivery", "Send", "Wire"]
+__all__ = ["EVENTS", "WHOLE", "WIRE", "BrokenAnswer", "Delivery", "Send", "Wire"]
 
 WIRE = "gaud.wire"
 """Where in a request's scope our own protocol puts the `Wire` to its client."""
 
 WHOLE = "gaud.whole"
 """Where in the message that begins an answer its whole body may stand, if our own protocol takes it."""
+
+EVENTS = "gaud.events"
+"""The member of such a message by which our own protocol knows that a stream of events follows."""
 
 Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
 
@@ -27,6 +30,10 @@ class Wire(Protocol):
 
     def directly(self, message: MutableMapping[str, Any]) -> Awaitable[None]:
         """Send a message."""
+        ...
+
+    def body(self) -> bytes | None:
+        """Take the request's body; None as long as some of it has not come, or when somebody has read it."""
         ...
 
     def at_once(self, piece: bytes) -> bool:
@@ -68,10 +75,13 @@ class Delivery(Struct, frozen=True, eq=False):
         await self.send(head)
         await self.directly({"type": "http.response.body", "body": body})
 
-    async def start(self, status: int, headers: list[tuple[str, str]]) -> None:
+    async def start(self, status: int, headers: list[tuple[str, str]], *, events: bool = False) -> None:
         """Send the status and the headers of an answer whose first bytes are there."""
         self.lap("upstream")
-        await self.send({"type": "http.response.start", "status": status, "headers": encode(headers)})
+        head = {"type": "http.response.start", "status": status, "headers": encode(headers)}
+        if events and self.joins:
+            head[EVENTS] = True
+        await self.send(head)
 
     @property
     def at_once(self) -> Callable[[bytes], bool]:

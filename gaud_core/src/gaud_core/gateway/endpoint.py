@@ -42,6 +42,6 @@ class Endpoint(ABC):
         gateway = self.gateway
         identity = await gateway.door.identify(scope)
         exchange.lap("auth")
-        raw = await read_body(scope["headers"], receive, gateway.current.config.server.max_body_bytes)
+        raw = await read_body(scope, receive, gateway.current.config.server.max_body_bytes)
         exchange.lap("queue")
         return identity, raw

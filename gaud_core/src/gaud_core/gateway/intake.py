@@ -2,21 +2,28 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
+from typing import Any
 
 from gaud_core.errors import BadRequest, BodyTooLarge
+from gaud_core.gateway.delivery import WIRE, Wire
 from gaud_core.gateway.presence import ClientLeft, Receive
 
 __all__ = ["read_body", "refuse_encoded"]
 
 
-async def read_body(headers: Iterable[tuple[bytes, bytes]], receive: Receive, limit: int) -> bytes:
+async def read_body(scope: Mapping[str, Any], receive: Receive, limit: int) -> bytes:
     """Read the whole body; BodyTooLarge as early as it can be known."""
-    named = dict(headers)
+    named = dict(scope["headers"])
     refuse_encoded(named)
     length = named.get(b"content-length", b"0")
     if length.isdigit() and int(length) > limit:
         raise _too_large(limit)
+    wire: Wire | None = scope.get(WIRE)
+    if wire is not None and (body := wire.body()) is not None:
+        if len(body) > limit:
+            raise _too_large(limit)
+        return body
     pieces: list[bytes] = []
     size = 0
     while True:

@@ -9,9 +9,12 @@ from typing import Any, cast
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE, RequestResponseCycle
 
 from gaud_core.gateway.cork import Cork
-from gaud_core.gateway.delivery import WHOLE
+from gaud_core.gateway.delivery import EVENTS, WHOLE
 
 __all__ = ["JoinedSend"]
+
+
+_CHUNKED = (b"transfer-encoding", b"chunked")
 
 
 class JoinedSend:
@@ -30,6 +33,16 @@ class JoinedSend:
         """Send a message as the cycle itself does."""
         return RequestResponseCycle.send(self._cycle, message)  # type: ignore[arg-type]
 
+    def body(self) -> bytes | None:
+        """Take the request's body if all of it has come, and nobody has read it."""
+        cycle = self._known()
+        if cycle is None or cycle.more_body or cycle.disconnected or not cycle.message_event.is_set():
+            return None
+        cycle.flow.resume_reading()  # which notices that the client leaves
+        cycle.message_event.clear()
+        body, cycle.body = bytes(cycle.body), bytearray()
+        return body
+
     def at_once(self, piece: bytes) -> bool:
         """Write a piece of an answer in chunks, unless its client is slow or gone."""
         cycle = self._known()
@@ -43,16 +56,22 @@ class JoinedSend:
     async def __call__(self, message: MutableMapping[str, Any]) -> None:
         """Send one of ASGI's messages."""
         body = message.pop(WHOLE, None)
-        if body is None:
+        if body is None and EVENTS not in message:
             await self.directly(message)
             return
         cycle = self._cycle
         if cycle.flow.write_paused and not cycle.disconnected:
             await cycle.flow.drain()
-        if not cycle.disconnected:
-            transport = cast("Cork", cycle.transport)
-            head = _head(message["status"], message["headers"], keep_alive=cycle.keep_alive)
-            transport.write_at_once(head + body)
+        if cycle.disconnected:
+            return
+        headers, transport = message["headers"], cast("Cork", cycle.transport)
+        if body is None:
+            headers.append(_CHUNKED)
+            cycle.response_started = cycle.chunked_encoding = True
+            cycle.waiting_for_100_continue = False
+            transport.write(_head(message["status"], headers, keep_alive=cycle.keep_alive))
+        else:
+            transport.write_at_once(_head(message["status"], headers, keep_alive=cycle.keep_alive) + body)
             _complete(cycle)
 
     @property

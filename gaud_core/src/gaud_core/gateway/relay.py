@@ -69,7 +69,7 @@ async def _relay_events(
     if reply.header("content-encoding", "identity").lower() != "identity":
         await _relay_unread(reply, first, content, None, delivery, outcome)
         return
-    await delivery.start(reply.status, upstream_headers(reply.headers))
+    await delivery.start(reply.status, upstream_headers(reply.headers), events=True)
     passing = _Passing(watch, delivery, outcome)
     cutter = passing.cutter
     try:

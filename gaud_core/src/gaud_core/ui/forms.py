@@ -83,7 +83,7 @@ async def read_form(request: Request) -> Form:
     """Read the fields; BadRequest for another kind of body or too much of it."""
     kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
     try:
-        body = await read_body(request.scope["headers"], request.receive, MOST_BYTES)
+        body = await read_body(request.scope, request.receive, MOST_BYTES)
     except BodyTooLarge:
         raise BodyTooLarge(f"A form has at most {MOST_BYTES} bytes.") from None
     if not body:

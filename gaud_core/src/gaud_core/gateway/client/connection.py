@@ -36,6 +36,8 @@ class Connection(asyncio.Protocol):
         self.closed = False
         self.idle_since = 0.0
         self._poll: select.poll | None = None
+        self._bodies: list[bytes] = []
+        self.on_body = self._bodies.append  # the parser calls it for each chunk of a stream
         self._free, self._gone = free, gone
         self._parser = httptools.HttpResponseParser(self)
         self._answer: Answer | None = None
@@ -130,6 +132,8 @@ class Connection(asyncio.Protocol):
             self._parser.feed_data(data)
         except (httptools.HttpParserError, httptools.HttpParserUpgrade):
             self._fail(Broken() if answer.status else NotHTTP())
+        if self._bodies:
+            self._take_in(answer)
         if self._unread > _LONGEST_HEAD and self._answer is answer:  # a head or trailers without end
             self._fail(Broken() if answer.status else NotHTTP())
         if self._answer is None:
@@ -208,14 +212,6 @@ class Connection(asyncio.Protocol):
         if self._bare:
             self._complete(answer)
 
-    def on_body(self, body: bytes) -> None:
-        """Take a piece in."""
-        answer = self._answer
-        if answer is not None:
-            self._unread = 0
-            answer.pieces.append(body)
-            answer.held += len(body)
-
     def on_message_complete(self) -> None:
         """End the answer; one with a status of 1xx was only the announcement of it."""
         if self._interim:
@@ -224,6 +220,15 @@ class Connection(asyncio.Protocol):
             self._complete(self._answer)
 
     # ------------------------------------------------------------------ inside
+
+    def _take_in(self, answer: Answer) -> None:
+        bodies = self._bodies
+        piece = bodies[0] if len(bodies) == 1 else b"".join(bodies)
+        bodies.clear()
+        self._unread = 0
+        if not self._bare:
+            answer.pieces.append(piece)
+            answer.held += len(piece)
 
     def _complete(self, answer: Answer) -> None:
         answer.complete = True
