@@ -114,8 +114,9 @@ async def test_a_dead_workers_calls_are_lost_at_their_worst_case(store: Store, c
     )
     assert money(store)["2026-11-23"] == (100, 0)
     await ledger.admit(wants())
+    assert found.error
     assert await crashed.settle(ticket, DONE) is Settled.WRITTEN  # it had only been cut off
-    assert row(store, "c1").state == "settled"
+    assert (row(store, "c1").state, row(store, "c1").error) == ("settled", None)
     assert money(store)["2026-11-23"] == (40, 100)
     assert await crashed.settle(ticket, DONE) is Settled.ALREADY
     assert ledger.verify().clean

@@ -4,52 +4,20 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from typing import Any
 
 import pytest
 
-from gaud_core.gateway.client.answer import Answer
 from gaud_core.gateway.client.connection import Connection
 
+from .wires import connected, sent
+
 pytestmark = pytest.mark.anyio
-HEAD = b"GET / HTTP/1.1\r\nhost: x\r\n\r\n"
 ANSWER = b"HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\nok"
-
-
-class Wire(asyncio.Transport):
-    """A transport to nowhere."""
-
-    def __init__(self, connection: Connection) -> None:
-        super().__init__()
-        self.connection, self.aborted = connection, False
-
-    def write(self, data: Any) -> None:
-        """Send nothing."""
-
-    def get_write_buffer_size(self) -> int:
-        """All of it is sent."""
-        return 0
-
-    def abort(self) -> None:
-        """End."""
-        self.aborted = True
-        self.connection.loop.call_soon(self.connection.connection_lost, None)
-
-
-def _connected() -> tuple[Connection, Wire]:
-    connection = Connection(asyncio.get_running_loop(), lambda _: None, lambda _: None)
-    wire = Wire(connection)
-    connection.connection_made(wire)
-    return connection, wire
-
-
-def _send(connection: Connection) -> Answer:
-    return connection.send(HEAD, b"", chunked=False, bare=False, patience=60)
 
 
 async def _first(connection: Connection) -> asyncio.Task[None]:
     """A call whose answer has come; its reader has not woken up yet."""
-    reader = asyncio.create_task(_send(connection).begun(float("inf")))
+    reader = asyncio.create_task(sent(connection).begun(float("inf")))
     await asyncio.sleep(0)
     connection.data_received(ANSWER)
     return reader
@@ -57,9 +25,9 @@ async def _first(connection: Connection) -> asyncio.Task[None]:
 
 async def test_the_next_call_keeps_its_time_limit() -> None:
     """Else an upstream that says nothing is waited for without end."""
-    connection, wire = _connected()
+    connection, wire = connected()
     reader = await _first(connection)
-    answer = _send(connection)
+    answer = sent(connection)
     end = connection.loop.call_later(10, connection.abort)  # then it is NoAnswer
     with pytest.raises(TimeoutError):
         await answer.begun(connection.loop.time() + 0.02)
@@ -70,9 +38,9 @@ async def test_the_next_call_keeps_its_time_limit() -> None:
 
 async def test_the_next_call_outlives_the_reader_of_the_last() -> None:
     """A client who leaves in this moment takes nobody else's connection with him."""
-    connection, wire = _connected()
+    connection, wire = connected()
     reader = await _first(connection)
-    answer = _send(connection)
+    answer = sent(connection)
     reader.cancel()
     with contextlib.suppress(asyncio.CancelledError):
         await reader
@@ -83,8 +51,8 @@ async def test_the_next_call_outlives_the_reader_of_the_last() -> None:
 
 async def test_no_time_runs_for_an_idle_connection() -> None:
     """The limit of the last call does not close it."""
-    connection, wire = _connected()
-    answer = _send(connection)
+    connection, wire = connected()
+    answer = sent(connection)
     connection.watch(connection.loop.time() + 0.01)
     connection.data_received(ANSWER)
     assert answer.complete
