@@ -19,7 +19,7 @@ PUBLIC = {
     "ProviderError TokenFileError Unavailable UpstreamFailed UpstreamRefused UpstreamTimeout",
     "providers": "ChatProvider HTTPProvider Provider Context Health Model Price Quota Timeouts "
     "UpstreamRequest",
-    "calls": "Body Call Reply Usage data_of events_of",
+    "calls": "Body Call Reply Usage data_of events_of replace",
     "logins": "DeviceFlow LoginProvider PKCEFlow Screen Token TokenStore device_code pkce token_request",
     "events": "Event Finish Reasoning Text ToolCall",
     "settings": "Mistake Problem Secret http_url option settings",
