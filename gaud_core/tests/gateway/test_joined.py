@@ -6,7 +6,7 @@ import asyncio
 
 import pytest
 
-from gaud_core.gateway.delivery import WHOLE
+from gaud_core.gateway.delivery import EVENTS, WHOLE
 from gaud_core.gateway.joined import JoinedSend
 from gaud_core.testing import Answer, ScriptedUpstream, chat_completion
 
@@ -23,7 +23,9 @@ class _Cycle:
         self.keep_alive = keep_alive
         self.disconnected = self.response_started = self.response_complete = False
         self.waiting_for_100_continue = True
-        self.write_paused = False
+        self.write_paused = self.chunked_encoding = self.more_body = False
+        self.body = bytearray()
+        self.reads = 0
         self.message_event = asyncio.Event()
         self.written: list[bytes] = []
         self.closed = self.ended = self.drained = 0
@@ -34,6 +36,11 @@ class _Cycle:
 
     def write_at_once(self, data: bytes) -> None:
         self.written.append(data)
+
+    write = write_at_once
+
+    def resume_reading(self) -> None:
+        self.reads += 1
 
     def close(self) -> None:
         self.closed += 1
@@ -93,6 +100,63 @@ def test_nothing_for_who_has_left() -> None:
     cycle.disconnected = True
     _send(cycle)
     assert cycle.written == []
+
+
+def _begin(cycle: _Cycle) -> JoinedSend:
+    """Begin a stream."""
+    send = JoinedSend(cycle)  # type: ignore[arg-type]
+    headers = [(b"content-type", b"text/event-stream")]
+    asyncio.run(send({"type": "http.response.start", "status": 200, "headers": headers, EVENTS: True}))
+    return send
+
+
+def test_a_stream_begins_and_its_pieces_follow_at_once() -> None:
+    """In chunks, as uvicorn would frame them."""
+    cycle = _Cycle()
+    send = _begin(cycle)
+    assert send.at_once(b"data: 1\n\n")
+    head, piece = cycle.written
+    assert head.endswith(b"\r\ncontent-type: text/event-stream\r\ntransfer-encoding: chunked\r\n\r\n")
+    assert piece == b"9\r\ndata: 1\n\n\r\n"
+    assert (cycle.response_started, cycle.response_complete, cycle.ended) == (True, False, 0)
+
+
+@pytest.mark.parametrize("why_not", ["write_paused", "disconnected", "response_complete"])
+def test_no_piece_at_once_to_who_is_slow_or_gone(why_not: str) -> None:
+    """Whoever sends it has to wait, or hears of it."""
+    cycle = _Cycle()
+    send = _begin(cycle)
+    setattr(cycle, why_not, True)
+    assert not send.at_once(b"data: 1\n\n")
+    assert len(cycle.written) == 1
+
+
+def test_no_piece_at_once_before_the_head_says_chunks() -> None:
+    """An answer that has a length is uvicorn's to send."""
+    cycle = _Cycle()
+    assert not JoinedSend(cycle).at_once(b"piece")  # type: ignore[arg-type]
+    assert cycle.written == []
+
+
+def test_a_body_that_is_there_is_taken_once() -> None:
+    """And reading goes on, which notices that the client leaves."""
+    cycle = _Cycle()
+    cycle.body += b"{}"
+    cycle.message_event.set()
+    wire = JoinedSend(cycle)  # type: ignore[arg-type]
+    assert (wire.body(), wire.body()) == (b"{}", None)
+    assert (bytes(cycle.body), cycle.reads) == (b"", 1)
+
+
+@pytest.mark.parametrize("why_not", ["more_body", "disconnected"])
+def test_no_body_of_which_some_is_missing(why_not: str) -> None:
+    """It has to be waited for, or never comes."""
+    cycle = _Cycle()
+    cycle.body += b"{"
+    cycle.message_event.set()
+    setattr(cycle, why_not, True)
+    assert JoinedSend(cycle).body() is None  # type: ignore[arg-type]
+    assert bytes(cycle.body) == b"{"
 
 
 def test_an_old_client_gets_its_answer_and_the_end(gaud: Served, upstream: ScriptedUpstream) -> None:
