@@ -24,6 +24,11 @@ def pytest_xdist_auto_num_workers() -> Generator[None, int, int]:
     return 3 * (yield) // 2
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Begin with what waits long for others: at the end it would be waited for by everybody."""
+    items.sort(key=lambda item: item.get_closest_marker("early") is None)
+
+
 @pytest.hookimpl(wrapper=True)
 def pytest_collection() -> Generator[None, object, object]:
     """Let the collector leave what is read before the first test alone, for nothing of it is garbage."""
