@@ -26,7 +26,7 @@ from gaud_core.store import Store, store_failed
 
 __all__ = ["Waiting", "Writer"]
 
-_LONG_LOG = 3000
+_LONG_LOG = 8000
 _PAGES_OF_A_BATCH = 6  # and about one for each order
 _MOST_TURNS = 4
 _MOST_AT_ONCE = 512

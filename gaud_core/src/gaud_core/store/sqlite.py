@@ -36,7 +36,7 @@ _BUSY_SECS = 5.0
 # The system keeps the whole file in memory anyway. What the connection that books holds is filled within
 # some thousand calls; a larger cache of the others would go on growing for a million.
 _CACHE_KB, _BOOKING_CACHE_KB = 500, 4000
-_LONGEST_LOG = 8000
+_LONGEST_LOG = 20_000
 """Pages of the log after which writers are held up until it is carried over, so that it begins anew."""
 
 T = TypeVar("T")
