@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import difflib
 import json
 import os
 import re
@@ -159,6 +160,12 @@ class Told:
     def answered(self, value: Any) -> bool:
         """Whether this was an answer, or a log line in JSON, member by member."""
         return _plain(value) in self.answers
+
+    def nearest(self, value: Any) -> str:
+        """The answers that are most like this one, for people who look for what has changed."""
+        texts = [json.dumps(answer, sort_keys=True) for answer in self.answers]
+        found = difflib.get_close_matches(json.dumps(_plain(value), sort_keys=True), texts, 3, 0)
+        return "\n".join(found)
 
 
 def command(folder: Path, *words: str, **env: str) -> str:

@@ -33,7 +33,8 @@ def test_outputs_are_those_of_the_commands(block: Block, told: Told) -> None:
 @pytest.mark.parametrize("block", params(ANSWERS))
 def test_json_is_what_a_running_gaud_answers(block: Block, told: Told) -> None:
     """Member by member; times, ids and addresses may differ."""
-    assert told.answered(json.loads(block.text)), f"{block.where}: nobody answered this"
+    told_here = json.loads(block.text)
+    assert told.answered(told_here), f"{block.where}: nobody answered this, but: {told.nearest(told_here)}"
 
 
 def test_unheard_words_are_found_out(told: Told) -> None:

@@ -6,8 +6,10 @@ import asyncio
 import contextlib
 import logging
 import re
+import threading
 import time
 from collections.abc import Callable
+from pathlib import Path
 from types import FrameType, FunctionType
 from typing import Any
 
@@ -15,7 +17,7 @@ import attrs
 import pytest
 
 from gaud_core import ApiError, Body, Call, ProviderError
-from gaud_core.gateway.guests import guard
+from gaud_core.gateway.guests import guard, loop_watch
 from gaud_core.gateway.guests.blame import Suspect, suspect
 from gaud_core.gateway.guests.guard import Guard
 from gaud_core.gateway.guests.loop_watch import Block, LoopWatch
@@ -44,6 +46,7 @@ class Machine:
 
     now: float = 100.0
     cpu: float = 0.0
+    queued: float = 0.0
     collections: int = 0
     seen: list[Suspect] = attrs.field(factory=list)
     told: list[Block] = attrs.field(factory=list)
@@ -55,16 +58,20 @@ class Machine:
             self.told.append,
             clock=lambda: self.now,
             cpu_clock=lambda thread: lambda: self.cpu,
+            queue_clock=lambda thread: lambda: self.queued,
             full_collections=lambda: self.collections,
         )
         watch.begin()
         return watch
 
-    def pass_(self, watch: LoopWatch, secs: float, *, cpu: float = 0.0, step: float = 0.05) -> None:
+    def pass_(
+        self, watch: LoopWatch, secs: float, *, cpu: float = 0.0, queued: float = 0.0, step: float = 0.05
+    ) -> None:
         """Let time pass in which the loop does not beat, and the thread looks after each step."""
         for _ in range(round(secs / step)):
             self.now += step
             self.cpu += cpu * step
+            self.queued += queued * step
             watch.check()
 
     def end(self, watch: LoopWatch) -> Block | None:
@@ -102,6 +109,27 @@ async def test_machine_that_was_suspended(guilty: Suspect) -> None:
     block = machine.end(watch)
     assert block is not None
     assert block.stood_still == pytest.approx(2.95)
+
+
+async def test_loop_that_gets_no_processor(guilty: Suspect) -> None:
+    """On a busy machine: the watching thread runs in time, the loop's waits for others to be done."""
+    machine = Machine(seen=[guilty])
+    watch = machine.watch()
+    machine.pass_(watch, 0.5, cpu=0.3, queued=0.7)
+    block = machine.end(watch)
+    assert block is not None
+    assert [block.secs, block.stood_still] == pytest.approx([0.45, 0.45 * 0.7])
+
+
+def test_the_time_without_a_processor_is_linuxs_own() -> None:
+    """As far as the system counts it; of a thread that is none it says nothing."""
+    own = loop_watch._queue_clock(threading.get_native_id())
+    before = own()
+    assert 0 <= before <= own()
+    assert loop_watch._queue_clock(2**31)() == 0.0
+    counts = Path(f"/proc/self/task/{threading.get_native_id()}/schedstat")
+    if counts.exists():
+        assert own() <= int(counts.read_text(encoding="ascii").split()[1]) / 1e9
 
 
 async def test_code_that_lets_no_thread_run(guilty: Suspect) -> None:

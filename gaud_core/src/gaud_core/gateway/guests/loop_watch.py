@@ -9,6 +9,7 @@ import time
 from collections import Counter
 from collections.abc import Callable
 from contextlib import suppress
+from pathlib import Path
 from types import FrameType
 from typing import Any
 
@@ -55,6 +56,7 @@ class LoopWatch:
     tell: Callable[[Block], None]
     clock: Callable[[], float] = time.monotonic
     cpu_clock: Callable[[int], Callable[[], float]] = attrs.field(factory=lambda: _cpu_clock)
+    queue_clock: Callable[[int], Callable[[], float]] = attrs.field(factory=lambda: _queue_clock)
     full_collections: Callable[[], int] = attrs.field(factory=lambda: _full_collections)
     _stopping: threading.Event = attrs.field(factory=threading.Event)
     # what the loop has shown
@@ -63,6 +65,7 @@ class LoopWatch:
     # what the thread has seen: at its last look, and since the block began
     _looked: float = 0.0
     _worked: float = 0.0
+    _queued: float = 0.0
     _collected: int = 0
     _stood_still: float = 0.0
     _looks: list[tuple[Suspect, int]] = attrs.field(factory=list)
@@ -70,6 +73,7 @@ class LoopWatch:
     _loop: asyncio.AbstractEventLoop = attrs.field(init=False)
     _thread: int = attrs.field(init=False)
     _cpu: Callable[[], float] = attrs.field(init=False)
+    _queue: Callable[[], float] = attrs.field(init=False)
     _timer: asyncio.TimerHandle = attrs.field(init=False)
 
     def start(self) -> None:
@@ -81,8 +85,9 @@ class LoopWatch:
         """Begin without the thread, for tests: `check` is what it would do 20 times a second."""
         self._loop, self._thread = asyncio.get_running_loop(), threading.get_ident()
         self._cpu = self.cpu_clock(self._thread)
+        self._queue = self.queue_clock(threading.get_native_id())
         self._beaten = self._looked = self.clock()
-        self._worked, self._collected = self._cpu(), self.full_collections()
+        self._worked, self._queued, self._collected = self._cpu(), self._queue(), self.full_collections()
         self._timer = self._loop.call_later(_BEAT_SECS, self.beat)
 
     def stop(self) -> None:
@@ -114,21 +119,26 @@ class LoopWatch:
             if late > _ENDLESS_SECS and not self._told:
                 self._report(late, lasts=True)
             return
-        self._looks, self._longest, self._stood_still, self._told = [], 0.0, 0.0, False
+        self._looks, self._longest, self._told = [], 0.0, False
+        if late <= 0:  # else this may be the beginning of a block
+            self._stood_still = 0.0
 
     def _oversleep(self, now: float) -> float:
-        """Give the seconds by which this thread woke late and for which the loop's code is not to blame.
+        """Give the seconds since the last look for which the loop's code is not to blame.
 
-        Code that does not let other threads run uses CPU time; a machine or process that stands still does
-        not. While garbage is collected nothing else runs, and whoever is on the stack then is so by chance.
+        In them the loop's thread waited for a processor, or this one woke late: code that does not let other
+        threads run uses CPU time, a machine or process that stands still does not. While garbage is collected
+        nothing else runs, and whoever is on the stack then is so by chance.
         """
         late, self._looked = now - self._looked - _BEAT_SECS, now
         cpu = self._cpu()
         worked, self._worked = cpu - self._worked, cpu
+        queue = self._queue()
+        queued, self._queued = queue - self._queued, queue
         before, self._collected = self._collected, self.full_collections()
         if late < _BEAT_SECS:
-            return 0.0
-        return max(0.0, late - worked) if self._collected == before else late
+            return queued
+        return max(queued, late - worked) if self._collected == before else late
 
     def _look(self) -> None:
         frame = frame_of(self._thread)
@@ -157,6 +167,17 @@ def _cpu_clock(thread: int) -> Callable[[], float]:
         return lambda: 0.0
     clock = clock_of(thread)
     return lambda: time.clock_gettime(clock)
+
+
+def _queue_clock(thread: int) -> Callable[[], float]:
+    """Give a clock of the time in which a thread, by its native id, could have run and had no processor.
+
+    Linux counts that (sched-stats.rst); elsewhere the clock stands still.
+    """
+    counts = Path(f"/proc/self/task/{thread}/schedstat")
+    if not counts.exists():
+        return lambda: 0.0
+    return lambda: int(counts.read_text(encoding="ascii").split()[1]) / 1e9
 
 
 def _full_collections() -> int:
