@@ -5,7 +5,8 @@
 
 Every case drives all servers in turn with the same clients, again and again; what is told are medians over
 the rounds. CPU is user and system time of a gateway's processes. Added latency is against a call to the
-upstream itself. Only ratios within one run count.
+upstream itself. Only ratios within one run count; those of CPU that have a target are measured by short
+turns.
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ from __future__ import annotations
 import argparse
 import asyncio
 import contextlib
+import statistics
 import sys
 import tempfile
 from collections.abc import Callable, Iterator, Sequence
@@ -51,6 +53,9 @@ CASES = (
     Case("image of 1 MB, 4 connections", 4, 1_000_000, image=True),
 )
 QUICK = (CASES[1], CASES[4])
+COMPARED = ((CASES[1], "Starlette echo"), (CASES[4], "nginx"))
+
+_TURNS, _TURN_SECS = 25, 0.25
 
 
 async def measure(peer: peers.Peer, case: Case, seconds: float) -> Seen:
@@ -95,6 +100,22 @@ def run(servers: Sequence[peers.Peer], cases: Sequence[Case], rounds: int, secon
     for server in servers:
         results.memory[server.name] = server.resident_mb()
     return results
+
+
+def compared(servers: Sequence[peers.Peer], case: Case, other: str) -> float | None:
+    """Give Gaud's CPU per call as a multiple of another server's; None if one of the two is not there.
+
+    A machine's speed changes from second to second with what its neighbours do. So both are driven by short
+    turns, and what counts is the median of the ratios of neighbouring ones.
+    """
+    here = {server.name: server for server in servers}
+    if other not in here or "Gaud" not in here:
+        return None
+    ratios = []
+    for _ in range(_TURNS):
+        theirs, ours = (asyncio.run(measure(here[name], case, _TURN_SECS)).cpu_ms for name in (other, "Gaud"))
+        ratios.append(ours / theirs)
+    return statistics.median(ratios)
 
 
 def _starts(upstream: int) -> list[tuple[float, float]]:
@@ -150,6 +171,9 @@ def main() -> None:
             print(line)
         starts = _starts(servers[0].port)
         results = run(servers, QUICK if options.quick else CASES, options.rounds, options.seconds)
+        for case, other in COMPARED:
+            if (found := compared(servers, case, other)) is not None:
+                results.ratios[case.name, other] = found
     results.starts = starts
     text = report.page(results, missing)
     print(text)
