@@ -102,7 +102,7 @@ def run(servers: Sequence[peers.Peer], cases: Sequence[Case], rounds: int, secon
     return results
 
 
-def compared(servers: Sequence[peers.Peer], case: Case, other: str) -> float | None:
+def compared(servers: Sequence[peers.Peer], case: Case, other: str) -> str | None:
     """Give Gaud's CPU per call as a multiple of another server's; None if one of the two is not there.
 
     A machine's speed changes from second to second with what its neighbours do. So both are driven by short
@@ -113,9 +113,11 @@ def compared(servers: Sequence[peers.Peer], case: Case, other: str) -> float | N
         return None
     ratios = []
     for _ in range(_TURNS):
-        theirs, ours = (asyncio.run(measure(here[name], case, _TURN_SECS)).cpu_ms for name in (other, "Gaud"))
-        ratios.append(ours / theirs)
-    return statistics.median(ratios)
+        theirs, ours = (asyncio.run(measure(here[name], case, _TURN_SECS)) for name in (other, "Gaud"))
+        if theirs.bad or ours.bad:
+            return "errors"
+        ratios.append(ours.cpu_ms / theirs.cpu_ms)
+    return f"{statistics.median(ratios):.2f}"
 
 
 def _starts(upstream: int) -> list[tuple[float, float]]:

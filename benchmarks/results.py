@@ -32,8 +32,8 @@ class Results:
     starts: list[tuple[float, float]] = attrs.field(factory=list)
     """Of each start of Gaud: seconds until the first answer, and the megabytes that it holds then."""
 
-    ratios: dict[tuple[str, str], float] = attrs.field(factory=dict)
-    """By case and another server: how many times its CPU per call Gaud's is, see `bench.compared`."""
+    ratios: dict[tuple[str, str], str] = attrs.field(factory=dict)
+    """By case and another server: how many times its CPU Gaud takes, or `errors`; see `bench.compared`."""
 
     def median(self, case: str, server: str, what: str) -> float | None:
         """The median over the rounds, or None if that server was not in it."""

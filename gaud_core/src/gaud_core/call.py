@@ -236,7 +236,8 @@ def replace(value: T, **fields: Any) -> T:
     """The same value with other fields, of whichever class in `gaud_core`: they are frozen."""
     if isinstance(value, msgspec.Struct):
         return structs.replace(value, **fields)
-    made: T = attrs.evolve(value, **fields)  # type: ignore[misc]
+    known: Any = value  # a value of attrs, which a type variable cannot say
+    made: T = attrs.evolve(known, **fields)
     return made
 
 

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from operator import itemgetter
 from typing import Any
 
 from msgspec import Struct
 
 from gaud_core.ledger.prices import MAX_NANOS
 from gaud_core.ledger.standing import Standing
+from gaud_core.ledger.statements import SELDOM
 from gaud_core.ledger.values import Settled, Settlement, Ticket
 
 __all__ = ["Closing", "OpenCall", "close", "settle"]
@@ -16,7 +18,8 @@ __all__ = ["Closing", "OpenCall", "close", "settle"]
 MAX_TOKENS = 2**40
 
 _WRITTEN = Settled.WRITTEN
-_NOTHING = (None, None, None, None)
+_seldom = itemgetter(*[f"new_{name}" for name in SELDOM])
+_NOTHING = (None,) * len(SELDOM)
 
 
 class Closing(Struct, frozen=True, gc=False):
@@ -66,8 +69,7 @@ def _find(call_id: str, standing: Standing) -> OpenCall | None:
 def close(call: OpenCall, state: str, ending: Settlement, standing: Standing) -> bool:
     """Turn a call's reservation into its cost; False, and nothing is changed, if it is not in that state."""
     row = _ended(call, state, ending, standing.now)
-    seldom = ending.error, ending.milliunits, ending.quantity, ending.unit
-    is_plain = call.state == "open" and seldom == _NOTHING
+    is_plain = call.state == "open" and _seldom(row) == _NOTHING
     end = standing.statements.end_plainly if is_plain else standing.statements.end_call
     if not end.one(standing.connection, row).rowcount:
         return False

@@ -22,7 +22,7 @@ from sqlalchemy import (
 from gaud_core.store import Prepared, PreparedIn, adding, ignoring
 from gaud_core.store.schema import IS_OPEN, budgets, calls, keys, made, spend, users, windows
 
-__all__ = ["OPEN_CALL", "Statements"]
+__all__ = ["OPEN_CALL", "SELDOM", "Statements"]
 
 _ADMITTED = (
     "id", "worker", "user_id", "key_id", "instance", "provider", "model", "endpoint", "stream",
@@ -34,7 +34,7 @@ _ENDED = (
     "quantity", "unit", "sent_ms",
 )  # fmt: skip
 
-_SELDOM = frozenset({"error", "milliunits", "quantity", "unit"})
+SELDOM = ("error", "milliunits", "quantity", "unit")
 """Columns that most settlements leave empty, as they are in every open call."""
 
 OPEN_CALL = (
@@ -73,7 +73,7 @@ class Statements:
             seconds=Prepared(_seconds(), dialect),
             insert_call=Prepared(_insert_call(), dialect),
             end_call=Prepared(_end_call(_ENDED), dialect),
-            end_plainly=Prepared(_end_call([name for name in _ENDED if name not in _SELDOM]), dialect),
+            end_plainly=Prepared(_end_call([name for name in _ENDED if name not in SELDOM]), dialect),
             add_spend=Prepared(
                 adding(spend, ("user_id", "period"), ("spent_nanos", "reserved_nanos")),
                 dialect,

@@ -216,11 +216,9 @@ def _pairs(fields: Mapping[str, Any]) -> str:
         kind = type(value)
         if kind is str and value:
             texts += value
-        elif kind is bool:
-            value = _BOOLS[value]  # noqa: PLW2901
-        elif kind is not int and kind is not float:
+        elif kind is not int and kind is not float and kind is not bool:
             return _pairs_with_quotes(fields)
-        values.append(value)
+        values.append(_BOOLS[value] if kind is bool else value)
     return _pattern(tuple(fields)) % tuple(values) if _BARE(texts) else _pairs_with_quotes(fields)
 
 
