@@ -17,7 +17,9 @@ import contextlib
 import statistics
 import sys
 import tempfile
+import time
 from collections.abc import Callable, Iterator, Sequence
+from itertools import repeat
 from pathlib import Path
 
 import attrs
@@ -26,7 +28,7 @@ from benchmarks import peers, report
 from benchmarks.calls import serving
 from benchmarks.people import make_key
 from benchmarks.results import Results, Seen
-from benchmarks.wire import Load, Target, drive_for
+from benchmarks.wire import Clients, Load, Target
 
 HERE = Path(__file__).parent
 
@@ -60,6 +62,11 @@ _TURNS, _TURN_SECS = 25, 0.25
 
 async def measure(peer: peers.Peer, case: Case, seconds: float) -> Seen:
     """Drive one server for so long."""
+    async with Clients.connected(peer.port, case.connections) as clients:
+        return await _driven(peer, case, clients, seconds)
+
+
+async def _driven(peer: peers.Peer, case: Case, clients: Clients, seconds: float) -> Seen:
     target = Target.chat(
         peer.port,
         peer.key,
@@ -70,7 +77,7 @@ async def measure(peer: peers.Peer, case: Case, seconds: float) -> Seen:
         headers=peer.headers,
     )
     before = peer.cpu_ms()
-    load = await drive_for(target, case.connections, seconds)
+    load = await clients.drive(repeat(target), time.perf_counter() + seconds)
     return _seen(load, (peer.cpu_ms() - before) / len(load.millis))
 
 
@@ -102,21 +109,28 @@ def run(servers: Sequence[peers.Peer], cases: Sequence[Case], rounds: int, secon
     return results
 
 
-def compared(servers: Sequence[peers.Peer], case: Case, other: str) -> str | None:
+async def compared(servers: Sequence[peers.Peer], case: Case, other: str) -> str | None:
     """Give Gaud's CPU per call as a multiple of another server's; None if one of the two is not there.
 
     A machine's speed changes from second to second with what its neighbours do. So both are driven by short
-    turns, and what counts is the median of the ratios of neighbouring ones.
+    turns, over connections that stay open, and what counts is the median of the ratios of neighbouring ones.
     """
     here = {server.name: server for server in servers}
     if other not in here or "Gaud" not in here:
         return None
+    gaud, peer = here["Gaud"], here[other]
     ratios = []
-    for _ in range(_TURNS):
-        theirs, ours = (asyncio.run(measure(here[name], case, _TURN_SECS)) for name in (other, "Gaud"))
-        if theirs.bad or ours.bad:
-            return "errors"
-        ratios.append(ours.cpu_ms / theirs.cpu_ms)
+    async with (
+        Clients.connected(gaud.port, case.connections) as of_gaud,
+        Clients.connected(peer.port, case.connections) as of_peer,
+    ):
+        for turn in range(_TURNS + 1):
+            theirs = await _driven(peer, case, of_peer, _TURN_SECS)
+            ours = await _driven(gaud, case, of_gaud, _TURN_SECS)
+            if theirs.bad or ours.bad:
+                return "errors"
+            if turn:  # the first one only warms
+                ratios.append(ours.cpu_ms / theirs.cpu_ms)
     return f"{statistics.median(ratios):.2f}"
 
 
@@ -174,7 +188,7 @@ def main() -> None:
         starts = _starts(servers[0].port)
         results = run(servers, QUICK if options.quick else CASES, options.rounds, options.seconds)
         for case, other in COMPARED:
-            if (found := compared(servers, case, other)) is not None:
+            if (found := asyncio.run(compared(servers, case, other))) is not None:
                 results.ratios[case.name, other] = found
     results.starts = starts
     text = report.page(results, missing)

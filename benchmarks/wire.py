@@ -10,13 +10,13 @@ import contextlib
 import json
 import os
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import AsyncIterator, Iterator, Sequence
 from itertools import chain, repeat
 from typing import cast
 
 import attrs
 
-__all__ = ["Load", "Target", "drive", "drive_each", "drive_for"]
+__all__ = ["Clients", "Load", "Target", "drive", "drive_each", "drive_for"]
 
 CHUNKS = 100
 _PRICE = {"input_cost_per_token": 2.5e-06, "output_cost_per_token": 1e-05}
@@ -141,6 +141,37 @@ class Load:
     seconds: float = 0.0
 
 
+class Clients:
+    """Connections to one server that stay open; over each of them goes one call at a time."""
+
+    def __init__(self) -> None:
+        self._ends: list[tuple[asyncio.StreamReader, asyncio.StreamWriter]] = []
+
+    @classmethod
+    @contextlib.asynccontextmanager
+    async def connected(cls, port: int, connections: int) -> AsyncIterator[Clients]:
+        """Open so many connections, and close them in the end."""
+        clients = cls()
+        try:
+            for _ in range(connections):
+                end = await asyncio.open_connection("127.0.0.1", port, limit=4 * 1024 * 1024)
+                clients._ends.append(end)
+            yield clients
+        finally:
+            for _, writer in clients._ends:
+                writer.close()
+                with contextlib.suppress(OSError):
+                    await writer.wait_closed()
+
+    async def drive(self, targets: Iterator[Target], until: float = float("inf")) -> Load:
+        """Make a call to each target in turn, until none is left or the time is over."""
+        load = Load()
+        begun = time.perf_counter()
+        await asyncio.gather(*(_calls(*end, targets, load, until) for end in self._ends))
+        load.seconds = time.perf_counter() - begun
+        return load
+
+
 async def drive(target: Target, connections: int, calls: int) -> Load:
     """Make so many calls over so many connections, each waiting for its answer before the next."""
     return await drive_each(repeat(target, max(calls // connections, 1) * connections), connections)
@@ -148,24 +179,25 @@ async def drive(target: Target, connections: int, calls: int) -> Load:
 
 async def drive_for(target: Target, connections: int, seconds: float) -> Load:
     """Make calls over so many connections for so long; each ends the call that it has begun."""
-    return await drive_each(repeat(target), connections, time.perf_counter() + seconds)
+    async with Clients.connected(target.port, connections) as clients:
+        return await clients.drive(repeat(target), time.perf_counter() + seconds)
 
 
 async def drive_each(targets: Iterator[Target], connections: int, until: float = float("inf")) -> Load:
-    """Make a call to each target in turn, so many at a time, until none is left or the time is over."""
-    load = Load()
-    begun = time.perf_counter()
-    await asyncio.gather(*(_client(targets, load, until) for _ in range(connections)))
-    load.seconds = time.perf_counter() - begun
-    return load
+    """Make a call to each target of one server in turn, so many at a time, until the end of either."""
+    first = next(targets)
+    async with Clients.connected(first.port, connections) as clients:
+        return await clients.drive(chain([first], targets), until)
 
 
-async def _client(targets: Iterator[Target], load: Load, until: float) -> None:
-    first = next(targets, None)
-    if first is None:
-        return
-    reader, writer = await asyncio.open_connection("127.0.0.1", first.port, limit=4 * 1024 * 1024)
-    for target in chain([first], targets):
+async def _calls(
+    reader: asyncio.StreamReader,
+    writer: asyncio.StreamWriter,
+    targets: Iterator[Target],
+    load: Load,
+    until: float,
+) -> None:
+    for target in targets:
         begun = time.perf_counter()
         if begun > until:
             break
@@ -174,9 +206,6 @@ async def _client(targets: Iterator[Target], load: Load, until: float) -> None:
         complete = await _rest(reader, head.lower(), begun, load)
         load.millis.append((time.perf_counter() - begun) * 1000)
         load.bad += not (head.startswith(b"HTTP/1.1 " + target.status) and complete)
-    writer.close()
-    with contextlib.suppress(OSError):
-        await writer.wait_closed()
 
 
 async def _rest(reader: asyncio.StreamReader, head: bytes, begun: float, load: Load) -> bool:
