@@ -40,7 +40,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """
     workers = int(os.environ.get("PYTEST_XDIST_WORKER_COUNT", "1"))
     shares: list[list[pytest.Item]] = [[] for _ in range(workers)]
-    rest = []
+    rest: list[pytest.Item] = []
     for item in items:
         first = next((number for number, names in enumerate(_FIRST) if item.nodeid.startswith(names)), None)
         (rest if first is None else shares[first % workers]).append(item)
