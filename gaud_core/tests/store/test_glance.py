@@ -9,12 +9,14 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from sqlalchemy import bindparam, insert, select, text
+from sqlalchemy import Engine, bindparam, insert, select, text
 
-from gaud_core.store import Prepared, Store
+from gaud_core.store import Prepared, Store, hasty_connection
 from gaud_core.store.schema import users
+from gaud_core.store.sqlite import Glance
 
 ADA = {"id": "user_1", "name": "Ada", "role": "member", "created_at": 1}
+BOB = ADA | {"id": "user_2", "name": "Bob"}
 
 
 @pytest.fixture
@@ -79,6 +81,41 @@ def test_each_thread_has_its_own(store: Store, by_name: Prepared) -> None:
     for thread in threads:
         thread.join()
     assert found == [[("user_1",)]] * 4
+
+
+def test_a_thread_that_writes_reads_by_the_same_connection(
+    store: Store, by_name: Prepared, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Else SQLite forgets at each write what it has read; who does not write has one of his own."""
+    _add(store)
+    made: list[Glance] = []
+
+    def counted(engine: Engine) -> Glance:
+        made.append(Glance(engine))
+        return made[-1]
+
+    monkeypatch.setattr("gaud_core.store.database.Glance", counted)
+    hasty = hasty_connection(store)
+    assert store.glance(by_name, {"name": "Ada"}) == [("user_1",)]
+    assert made == []
+    other = threading.Thread(target=store.glance, args=(by_name, {"name": "Ada"}))
+    other.start()
+    other.join()
+    assert len(made) == 1
+    hasty.close()
+    assert store.glance(by_name, {"name": "Ada"}) == [("user_1",)]
+    assert len(made) == 2
+
+
+def test_a_glance_hinders_no_write_of_its_connection(store: Store, by_name: Prepared) -> None:
+    """It is over with its last row, so what is written next does not begin in an old state."""
+    hasty = hasty_connection(store)
+    assert store.glance(by_name, {"name": "Ada"}) == []
+    _add(store)
+    add = Prepared(insert(users), store.engine.dialect, list(BOB))
+    assert hasty.write(lambda connection: add.one(connection, BOB))
+    assert store.glance(by_name, {"name": "Bob"}) == [("user_2",)]
+    hasty.close()
 
 
 def test_closing_the_store_closes_them(store: Store, by_name: Prepared, path: Path) -> None:

@@ -50,6 +50,10 @@ class Store:
         """Read rows at once, on the thread that asks; None where that could wait, or fails."""
         return self._glances.rows(statement, values) if self.is_local else None
 
+    def share(self, connection: HastyConnection) -> None:
+        """Let this thread's glances go by the connection that it writes with."""
+        self._glances.share(connection)
+
     def backup(self, path: Path) -> None:
         """Copy the database to a new file while serving; FileExistsError if the file is there."""
         sqlite.backup(self.engine, path)
@@ -70,16 +74,30 @@ class Store:
 
 
 class Glances:
-    """Reads that need not wait, through a connection of its own for each thread that makes them."""
+    """Reads that need not wait, through a connection of its own for each thread that makes them.
+
+    A thread that writes reads by the same connection: after each write of another one SQLite forgets all the
+    pages that it has read, and has to read a dozen for the next key.
+    """
 
     def __init__(self, engine: Engine) -> None:
         self._engine = engine
         self._by_thread: dict[int, Glance] = {}
+        self._writing: dict[int, HastyConnection] = {}
+
+    def share(self, connection: HastyConnection) -> None:
+        """Read by this one from now on, on this thread and as long as it is open."""
+        thread = threading.get_ident()
+        self._writing[thread] = connection
+        self._forget(thread)
 
     def rows(self, statement: Prepared, values: Mapping[str, Any]) -> Sequence[Any] | None:
         """All rows; None after a failure, of which those who wait hear more."""
         thread = threading.get_ident()
         try:
+            writing = self._writing.get(thread)
+            if writing is not None and writing.is_open:
+                return writing.rows(statement, values)
             connection = self._by_thread.get(thread)
             if connection is None:
                 connection = self._by_thread[thread] = Glance(self._engine)
@@ -90,6 +108,7 @@ class Glances:
 
     def close(self) -> None:
         """Let go of all of them."""
+        self._writing.clear()
         for thread in list(self._by_thread):
             self._forget(thread)
 
@@ -100,8 +119,10 @@ class Glances:
 
 
 def hasty_connection(store: Store) -> HastyConnection:
-    """Open a connection that waits for nobody; for a local store only."""
-    return HastyConnection(store.engine)
+    """Open a connection that waits for nobody; this thread glances by it too. For a local store only."""
+    connection = HastyConnection(store.engine)
+    store.share(connection)
+    return connection
 
 
 def open_store(config: Config) -> Store:

@@ -107,17 +107,26 @@ def rewrite_schema(connection: Connection, table: str, old: str, new: str) -> No
     connection.exec_driver_sql("PRAGMA writable_schema=RESET")
 
 
-class HastyConnection:
-    """A connection that waits for nobody, neither for the write lock nor for the log to be carried over.
+class _Direct:
+    """A connection that looks like any other to a prepared statement, and leads to the driver straight."""
 
-    To a prepared statement it looks like any other, and leads to the driver without a detour.
-    """
+    connection: sqlite3.Connection
+    """The driver's."""
+
+    def rows(self, statement: Prepared, values: Mapping[str, Any]) -> Sequence[Any]:
+        """Read all rows of a statement."""
+        found: Sequence[Any] = statement.one(cast("Connection", self), values).fetchall()
+        return found
+
+
+class HastyConnection(_Direct):
+    """A connection that waits for nobody, neither for the write lock nor for the log to be carried over."""
 
     def __init__(self, engine: Engine) -> None:
         self._connection = engine.connect()
         driver: Any = self._connection.connection
-        self.connection: sqlite3.Connection = driver.dbapi_connection
-        """The driver's."""
+        self.connection = driver.dbapi_connection
+        self.is_open = True
         self.connection.execute("PRAGMA busy_timeout=0")
         self.connection.execute("PRAGMA wal_autocheckpoint=0")
         self.connection.execute(f"PRAGMA cache_size=-{_BOOKING_CACHE_KB}")
@@ -145,12 +154,13 @@ class HastyConnection:
 
     def close(self) -> None:
         """Close it for good: nobody else wants a connection that is in such haste."""
+        self.is_open = False
         self._connection.invalidate()
         self._connection.close()
 
 
-class Glance:
-    """A connection that reads at once or fails at once; to a prepared statement it looks like any other.
+class Glance(_Direct):
+    """A connection that reads at once or fails at once.
 
     It switches nothing and opens nothing for writing: on a full disk that is tried again for seconds, which
     no event loop must wait for.
@@ -162,11 +172,6 @@ class Glance:
             f"file:{name}?mode=ro", uri=True, timeout=0, isolation_level=None, check_same_thread=False
         )
         self.connection.execute(f"PRAGMA cache_size=-{_CACHE_KB}")
-
-    def rows(self, statement: Prepared, values: Mapping[str, Any]) -> Sequence[Any]:
-        """All rows."""
-        found: Sequence[Any] = statement.one(cast("Connection", self), values).fetchall()
-        return found
 
     def close(self) -> None:
         """Close it."""
