@@ -74,6 +74,14 @@ class Machine:
             self.queued += queued * step
             watch.check()
 
+    def block(self, secs: float, **passing: float) -> Block:
+        """Watch a loop that does not beat for so long; what is told of it in the end."""
+        watch = self.watch()
+        self.pass_(watch, secs, **passing)
+        block = self.end(watch)
+        assert block is not None
+        return block
+
     def end(self, watch: LoopWatch) -> Block | None:
         """Let the loop beat again; give what is told of the block."""
         watch.beat()
@@ -104,20 +112,14 @@ async def test_only_long_blocks_count(guilty: Suspect, secs: float, told: bool) 
 async def test_machine_that_was_suspended(guilty: Suspect) -> None:
     """Time in which neither thread ran nor used the CPU is nobody's, whoever was on the stack."""
     machine = Machine(seen=[guilty])
-    watch = machine.watch()
-    machine.pass_(watch, 3.0, step=3.0)
-    block = machine.end(watch)
-    assert block is not None
+    block = machine.block(3.0, step=3.0)
     assert block.stood_still == pytest.approx(2.95)
 
 
 async def test_loop_that_gets_no_processor(guilty: Suspect) -> None:
     """On a busy machine: the watching thread runs in time, the loop's waits for others to be done."""
     machine = Machine(seen=[guilty])
-    watch = machine.watch()
-    machine.pass_(watch, 0.5, cpu=0.3, queued=0.7)
-    block = machine.end(watch)
-    assert block is not None
+    block = machine.block(0.5, cpu=0.3, queued=0.7)
     assert [block.secs, block.stood_still] == pytest.approx([0.45, 0.45 * 0.7])
 
 
@@ -135,11 +137,24 @@ def test_the_time_without_a_processor_is_linuxs_own() -> None:
 async def test_code_that_lets_no_thread_run(guilty: Suspect) -> None:
     """A regular expression that runs away keeps the thread from looking, but its CPU time is seen."""
     machine = Machine(seen=[guilty])
-    watch = machine.watch()
-    machine.pass_(watch, 3.0, step=3.0, cpu=1.0)
-    block = machine.end(watch)
-    assert block is not None
+    block = machine.block(3.0, step=3.0, cpu=1.0)
     assert (block.suspect, block.stood_still) == (guilty, 0.0)
+
+
+async def test_it_looks_before_it_reads_a_file(guilty: Suspect, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Reading lets the loop's thread run on, and what has held it up may be over by then."""
+    machine = Machine(seen=[guilty])
+    watch = machine.watch()
+    seen = iter([machine.queued])
+
+    def reading() -> float:
+        assert watch._looks
+        return next(seen)
+
+    monkeypatch.setattr(watch, "_queue", reading)
+    machine.pass_(watch, 3.0, step=3.0, cpu=1.0)
+    watch.stop()
+    assert list(seen) == []
 
 
 async def test_garbage_collection(guilty: Suspect) -> None:
@@ -157,10 +172,7 @@ async def test_many_short_steps_are_no_ones(guilty: Suspect) -> None:
     """When each look shows another, nobody has held up the loop alone."""
     others = [Suspect((instance_of(Guest, name).guard,), "plugin.py, line 7") for name in "abcdefgh"]
     machine = Machine(seen=[guilty, *others])
-    watch = machine.watch()
-    machine.pass_(watch, 0.4)
-    block = machine.end(watch)
-    assert block is not None
+    block = machine.block(0.4)
     assert block.suspect is None
 
 

@@ -111,11 +111,12 @@ class LoopWatch:
         """See whether the loop is late."""
         now = self.clock()
         late = now - self._beaten - _BEAT_SECS
+        if late > _BEAT_SECS and self._longest <= LIMIT_SECS:
+            self._look()  # before anything that waits: code that let no thread run is over a moment later
         self._stood_still += self._oversleep(now)
         if self._longest > LIMIT_SECS:
             self._report(self._longest, lasts=False)
         elif late > _BEAT_SECS:
-            self._look()
             if late > _ENDLESS_SECS and not self._told:
                 self._report(late, lasts=True)
             return
