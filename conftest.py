@@ -44,13 +44,11 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
         first = next((number for number, names in enumerate(_FIRST) if item.nodeid.startswith(names)), None)
         (rest if first is None else shares[first % workers]).append(item)
-    left, at = len(items), 0
+    left, others = len(items), iter(rest)
     for number, share in enumerate(shares):
-        more = max(left // (workers - number) - len(share), 0)
-        share.extend(rest[at : at + more])
-        at += more
+        share.extend(itertools.islice(others, max(left // (workers - number) - len(share), 0)))
         left -= len(share)
-    items[:] = [*itertools.chain.from_iterable(shares), *rest[at:]]
+    items[:] = [*itertools.chain(*shares), *others]
 
 
 @pytest.hookimpl(wrapper=True)

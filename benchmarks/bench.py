@@ -17,9 +17,7 @@ import contextlib
 import statistics
 import sys
 import tempfile
-import time
 from collections.abc import Callable, Iterator, Sequence
-from itertools import repeat
 from pathlib import Path
 
 import attrs
@@ -77,7 +75,7 @@ async def _driven(peer: peers.Peer, case: Case, clients: Clients, seconds: float
         headers=peer.headers,
     )
     before = peer.cpu_ms()
-    load = await clients.drive(repeat(target), time.perf_counter() + seconds)
+    load = await clients.drive_for(target, seconds)
     return _seen(load, (peer.cpu_ms() - before) / len(load.millis))
 
 

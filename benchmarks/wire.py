@@ -171,6 +171,10 @@ class Clients:
         load.seconds = time.perf_counter() - begun
         return load
 
+    async def drive_for(self, target: Target, seconds: float) -> Load:
+        """Make calls for so long; each ends the call that it has begun."""
+        return await self.drive(repeat(target), time.perf_counter() + seconds)
+
 
 async def drive(target: Target, connections: int, calls: int) -> Load:
     """Make so many calls over so many connections, each waiting for its answer before the next."""
@@ -180,7 +184,7 @@ async def drive(target: Target, connections: int, calls: int) -> Load:
 async def drive_for(target: Target, connections: int, seconds: float) -> Load:
     """Make calls over so many connections for so long; each ends the call that it has begun."""
     async with Clients.connected(target.port, connections) as clients:
-        return await clients.drive(repeat(target), time.perf_counter() + seconds)
+        return await clients.drive_for(target, seconds)
 
 
 async def drive_each(targets: Iterator[Target], connections: int, until: float = float("inf")) -> Load:
